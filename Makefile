@@ -1,0 +1,37 @@
+# Every target first makes its own environment; only Python and make are needed.
+PYTHON ?= python3
+# One thread per test process: on small nets that is faster than two, and results do not depend on the machine.
+PYTEST = OMP_NUM_THREADS=1 $(@:test%=.venv%)/bin/python -m pytest -q -n 2
+export MPLBACKEND = Agg
+
+.PHONY: demo test test-oldest lint bench clean
+
+demo: .venv/installed
+	.venv/bin/python examples/plot_swiss_roll.py
+	.venv/bin/python examples/plot_digits_grid_search.py
+
+test: .venv/installed
+	$(PYTEST)
+
+test-oldest: .venv-oldest/installed
+	$(PYTEST)
+
+lint: .venv/installed
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/numpydoc lint sklearn_ae/*.py
+
+bench: .venv/installed
+	for script in benchmarks/*.py; do echo "== $$script"; .venv/bin/python $$script || exit 1; done
+
+clean:
+	rm -rf .venv .venv-oldest .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/installed: constraints.txt
+.venv-oldest/installed: .ci/constraints-oldest.txt
+# -qq: pip is silent unless it fails.
+.venv/installed .venv-oldest/installed: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install -qq -c $(filter %.txt,$^) -e '.[dev]'
+	touch $@

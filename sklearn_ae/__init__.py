@@ -1,0 +1,7 @@
+"""Autoencoders as scikit-learn transformers: the nonlinear relatives of PCA."""
+
+from ._autoencoder import AutoencoderTransformer
+
+__version__ = "0.1.0"
+
+__all__ = ["AutoencoderTransformer"]

@@ -1,0 +1,98 @@
+"""Batches of an in-memory or memory-mapped array, without per-row Python."""
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+
+class Rows(Dataset):
+    """Some rows of an array, and their weights, without a copy.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        May be read-only or memory-mapped.
+    weight : ndarray of shape (n_samples,) or None
+        Weights of all rows of X.
+    index : ndarray of int or None
+        Which rows; None for all of them.
+    """
+
+    def __init__(self, X, weight=None, index=None):
+        self.X = X
+        self.weight = weight
+        self.index = index
+
+    def __len__(self):
+        return len(self.X) if self.index is None else len(self.index)
+
+    def __getitem__(self, i):
+        """Return one row and its weight, for loaders that know only that."""
+        i = i if self.index is None else self.index[i]
+        return np.array(self.X[i]), 1.0 if self.weight is None else self.weight[i]
+
+    def weights(self):
+        """Return the weights of all rows of X: zero for those that are not among these."""
+        weights = np.zeros(len(self.X))
+        chosen = slice(None) if self.index is None else self.index
+        weights[chosen] = 1.0 if self.weight is None else self.weight[chosen]
+        return weights
+
+    def take(self, positions):
+        """Return the rows at some positions, and their weights, as tensors.
+
+        Parameters
+        ----------
+        positions : ndarray of int, or slice
+        """
+        if self.index is not None:
+            positions = self.index[positions]
+        weight = None if self.weight is None else as_tensor(self.weight[positions])
+        return as_tensor(self.X[positions]), weight
+
+
+class Batches:
+    """Iterate over the rows of a data set in batches of nearly equal size.
+
+    Parameters
+    ----------
+    dataset : Rows
+    batch_size : int or "auto"
+        Largest batch. "auto" takes all rows at once if they are at most 64, else an eighth of
+        them, at least 64 and at most 200.
+    generator : torch.Generator or None, default=None
+        Draws a new order in every pass; None keeps the order. A single batch is not reordered.
+    """
+
+    def __init__(self, dataset, batch_size, generator=None):
+        self.dataset = dataset
+        self.batch_size = automatic(len(dataset)) if batch_size == "auto" else batch_size
+        self.generator = generator
+
+    def __len__(self):
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __iter__(self):
+        n_rows = len(self.dataset)
+        # Equal sizes: a last batch of one row would be a noisy step, and batch norm refuses it.
+        edges = np.linspace(0, n_rows, len(self) + 1).astype(int)
+        order = None
+        if self.generator is not None and len(self) > 1:
+            order = torch.randperm(n_rows, generator=self.generator).numpy()
+        for start, stop in pairwise(edges):
+            rows = slice(start, stop)
+            yield self.dataset.take(rows if order is None else order[rows])
+
+
+def automatic(n_rows):
+    """Return the batch size for a number of rows."""
+    return min(max(n_rows // 8, 64), 200)
+
+
+def as_tensor(array):
+    """Return a tensor on the same memory; a copy where that memory is read-only."""
+    if not array.flags.writeable:
+        array = np.array(array)
+    return torch.from_numpy(array)

@@ -1,0 +1,58 @@
+"""The torch module of an autoencoder: scale once, encode, decode, scale back."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Output(NamedTuple):
+    """What a forward pass returns. skorch takes the first field for the prediction."""
+
+    reconstruction: Tensor
+    code: Tensor
+
+
+class AutoencoderModule(nn.Module):
+    """An encoder and a decoder around one centring and one scaling of the data.
+
+    Parameters
+    ----------
+    encoder, decoder : nn.Module
+        Work on data centred by ``offset`` and divided by ``scale``.
+    n_features : int
+        Width of the data.
+    link : callable or None, default=None
+        Maps the decoder's output to the data (``torch.sigmoid``, ...). None undoes the scaling.
+
+    Attributes
+    ----------
+    offset : Tensor of shape (n_features,)
+        Mean of the training data.
+    scale : Tensor of shape ()
+        Root of the mean variance of the training data: one number, so that the geometry stays.
+    """
+
+    def __init__(self, encoder, decoder, n_features, link=None):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.link = link
+        self.register_buffer("offset", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(()))
+
+    def encode(self, x):
+        """Return the codes of rows of data, shape (n_rows, n_components)."""
+        return self.encoder((x - self.offset) / self.scale)
+
+    def decode(self, code):
+        """Return the rows of data that codes stand for, shape (n_rows, n_features)."""
+        natural = self.decoder(code)
+        if self.link is not None:
+            return self.link(natural)
+        return torch.addcmul(self.offset, natural, self.scale)
+
+    def forward(self, x):
+        """Return reconstruction and code of rows of data."""
+        code = self.encode(x)
+        return Output(self.decode(code), code)

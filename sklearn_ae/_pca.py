@@ -1,0 +1,86 @@
+"""Weighted mean, variance and principal axes, computed over batches of rows in float64."""
+
+import numpy as np
+from scipy.linalg import eigh
+from sklearn.utils import gen_batches
+from sklearn.utils.extmath import randomized_svd
+
+BATCH_SIZE = 4096  # rows that are copied at a time
+MAX_DENSE = 2000  # a symmetric matrix of this width takes 32 MB and about a second to decompose
+
+
+def moments(X, weight=None):
+    """Return the mean of each column and the root of the mean variance of the columns.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,) or None, default=None
+
+    Returns
+    -------
+    mean : ndarray of shape (n_features,)
+    scale : float
+        1 where all columns are constant.
+    """
+    n = len(X) if weight is None else weight.sum(dtype=np.float64)
+    mean = sum(_weights(weight, rows) @ X[rows] for rows in gen_batches(len(X), BATCH_SIZE)) / n
+    total = sum(
+        _weights(weight, rows) @ np.square(X[rows] - mean).mean(axis=1)
+        for rows in gen_batches(len(X), BATCH_SIZE)
+    )
+    variance = total / n
+    # Rounding leaves constant columns a variance of about (eps * mean)**2.
+    rounding = np.square(10 * np.finfo(X.dtype).eps * mean).mean()
+    return mean, float(np.sqrt(variance)) if variance > rounding else 1.0
+
+
+def principal_axes(X, mean, n_axes, weight=None, random_state=None):
+    """Return orthonormal directions of largest weighted variance, as rows in decreasing order.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    mean : ndarray of shape (n_features,)
+        What is subtracted from the rows.
+    n_axes : int
+        How many; there are never more than n_features.
+    weight : ndarray of shape (n_samples,) or None, default=None
+    random_state : RandomState or None, default=None
+        For data both long and wide, whose axes come from a randomised decomposition.
+
+    Returns
+    -------
+    axes : ndarray of shape (min(n_axes, n_features), n_features)
+        The largest entry of each is positive.
+    """
+    n_samples, n_features = X.shape
+    n_axes = min(n_axes, n_features)
+    if n_features <= MAX_DENSE and n_features <= n_samples:
+        covariance = 0.0
+        for rows in gen_batches(n_samples, BATCH_SIZE):
+            centred = X[rows] - mean
+            covariance = covariance + (centred.T * _weights(weight, rows)) @ centred
+        axes = _leading_eigenvectors(covariance, n_axes).T
+    else:
+        centred = (X - mean) * np.sqrt(_weights(weight, slice(0, n_samples)))[:, None]
+        if n_samples <= MAX_DENSE:
+            axes = _leading_eigenvectors(centred @ centred.T, min(n_axes, n_samples)).T @ centred
+        else:
+            axes = randomized_svd(centred, n_axes, random_state=random_state)[2]
+        # The rows may be fewer than asked for: QR finds orthonormal ones for the rows of zeros.
+        padded = np.zeros((n_axes, n_features))
+        padded[: len(axes)] = axes
+        axes = np.linalg.qr(padded.T)[0].T
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1, keepdims=True), axis=1)
+    return axes * np.where(largest < 0, -1, 1)
+
+
+def _weights(weight, rows):
+    """Return the float64 weights of some rows; ones where there are none."""
+    return np.ones(rows.stop - rows.start) if weight is None else weight[rows].astype(np.float64)
+
+
+def _leading_eigenvectors(symmetric, k):
+    n = len(symmetric)
+    return eigh(symmetric, subset_by_index=(n - k, n - 1), overwrite_a=True)[1][:, ::-1]

@@ -1,0 +1,60 @@
+"""Randomness that stays local: torch's global state is lent for a while and put back."""
+
+from contextlib import contextmanager
+from threading import Lock
+
+import torch
+
+_borrowing = Lock()
+_building = Lock()
+_n_borrowers = 0
+_lent = None
+
+
+@contextmanager
+def borrowed_global_state(seed, device="cpu"):
+    """Seed torch's global generators for the block, and leave them as they were.
+
+    Our own code draws from generators of its own. This is for what cannot: dropout, a user's own
+    part. Blocks may overlap in threads: the first one in saves the state and the last one out
+    restores it, so the global state survives; what overlapping blocks draw from it is then up to
+    the threads.
+
+    Parameters
+    ----------
+    seed : int
+    device : str, default="cpu"
+        Where the training runs; its generator is treated like that of the CPU.
+    """
+    global _n_borrowers, _lent
+    with _borrowing:
+        if _n_borrowers == 0:
+            _lent = torch.get_rng_state()
+        _n_borrowers += 1
+    device = torch.device(device)
+    other = None if device.type in ("cpu", "meta") else torch.get_device_module(device.type)
+    if other is not None:
+        lent_by_device = other.get_rng_state(device)
+        other.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        if other is not None:
+            other.set_rng_state(lent_by_device, device)
+        with _borrowing:
+            _n_borrowers -= 1
+            if _n_borrowers == 0:
+                torch.set_rng_state(_lent)
+
+
+@contextmanager
+def seeded_construction(seed):
+    """Seed torch's global CPU generator for a block that builds modules, one thread at a time.
+
+    The layers of torch draw their weights from the global generator and from no other. Use inside
+    `borrowed_global_state`.
+    """
+    with _building:
+        torch.default_generator.manual_seed(seed)
+        yield

@@ -1,0 +1,231 @@
+"""Architectures: what encoder and decoder are made of."""
+
+from itertools import pairwise
+from numbers import Integral
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.base import BaseEstimator
+from torch import nn
+
+__all__ = ["MLP", "LinearPlusNetwork"]
+
+ACTIVATIONS = {
+    "identity": nn.Identity,
+    "logistic": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+}
+
+
+class MLP(BaseEstimator):
+    """Two mirrored multilayer perceptrons, each with a linear path beside it.
+
+    The encoder computes ``z = E(x) + W x + b`` and the decoder ``D(z) + V z + c``, where ``E`` and
+    ``D`` are perceptrons. The linear paths make PCA a special case, so that training can start
+    there (``init="pca"``) and what the perceptrons learn is the correction.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(128,)
+        Width of each hidden layer of the encoder; the decoder has them in reverse. Empty for a
+        linear autoencoder.
+    activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
+        Activation of the hidden layers.
+    skip : bool, default=True
+        Whether there are linear paths. Without them (and with hidden layers) the estimator needs
+        ``init="random"``.
+    tied : bool, default=False
+        Whether the decoder's weights are the transposed weights of the encoder. Biases are free.
+    code_activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, \
+            default="identity"
+        Activation of the code.
+
+    References
+    ----------
+    He, Zhang, Ren, Sun (2016). Deep residual learning for image recognition. CVPR. (skip paths)
+
+    Vincent et al. (2010). Stacked denoising autoencoders. JMLR 11. (tied weights)
+
+    Examples
+    --------
+    >>> from sklearn_ae.architectures import MLP
+    >>> encoder, decoder = MLP(hidden_layer_sizes=(32, 16)).build(n_features=5, n_components=2)
+    >>> [tuple(layer.weight.shape) for layer in encoder.layers]
+    [(32, 5), (16, 32), (2, 16)]
+    >>> [tuple(layer.weight.shape) for layer in decoder.layers]
+    [(16, 2), (32, 16), (5, 32)]
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(128,),
+        activation="silu",
+        *,
+        skip=True,
+        tied=False,
+        code_activation="identity",
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.skip = skip
+        self.tied = tied
+        self.code_activation = code_activation
+
+    def build(self, n_features, n_components):
+        """Return a new encoder and a new decoder.
+
+        Parameters
+        ----------
+        n_features : int
+            Width of the data.
+        n_components : int
+            Width of the code.
+
+        Returns
+        -------
+        encoder, decoder : LinearPlusNetwork
+            Modules that map ``(n_rows, n_features)`` to ``(n_rows, n_components)`` and back.
+
+        Raises
+        ------
+        ValueError
+            If a width is not a positive integer or an activation is unknown.
+        """
+        sizes = [n_features, *self._hidden_sizes(), n_components]
+        down = [nn.Linear(n_in, n_out) for n_in, n_out in pairwise(sizes)]
+        skip = None
+        if self.skip and len(down) > 1:  # without hidden layers the one layer is the linear path
+            skip = nn.Linear(n_features, n_components, bias=False)
+        for layer in down:
+            _draw_weights(layer)
+        if skip is not None:
+            _draw_weights(skip, gain=1.0)
+        if self.tied:
+            up = [TransposedLinear(layer) for layer in reversed(down)]
+            skip_up = None if skip is None else TransposedLinear(skip, bias=False)
+        else:
+            up = [nn.Linear(n_in, n_out) for n_in, n_out in pairwise(reversed(sizes))]
+            skip_up = None if skip is None else nn.Linear(n_components, n_features, bias=False)
+            for layer in up:
+                _draw_weights(layer)
+            if skip_up is not None:
+                _draw_weights(skip_up, gain=1.0)
+        code_activation = None
+        if self.code_activation != "identity":
+            code_activation = _activation(self.code_activation, "code_activation")
+        activation = _activation(self.activation, "activation")
+        return (
+            LinearPlusNetwork(down, skip, activation, code_activation),
+            LinearPlusNetwork(up, skip_up, activation),
+        )
+
+    def _hidden_sizes(self):
+        sizes = self.hidden_layer_sizes
+        sizes = [sizes] if isinstance(sizes, Integral) else list(np.asarray(sizes).tolist())
+        if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+            raise ValueError(
+                f"hidden_layer_sizes={self.hidden_layer_sizes!r} must hold positive integers, one "
+                "per hidden layer of the encoder."
+            )
+        return sizes
+
+
+class LinearPlusNetwork(nn.Module):
+    """A multilayer perceptron, and a linear path from its input straight to its output.
+
+    Parameters
+    ----------
+    layers : list of nn.Module
+        The perceptron's linear layers, each with ``weight`` and ``bias``. The last bias serves both
+        paths.
+    skip : nn.Module or None
+        The linear path, a layer without bias. ``None`` when the perceptron stands alone.
+    activation : nn.Module
+        Stands between the layers.
+    output_activation : nn.Module or None, default=None
+        Follows the sum of both paths.
+    """
+
+    def __init__(self, layers, skip, activation, output_activation=None):
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.skip = skip
+        self.activation = activation
+        self.output_activation = output_activation
+
+    def forward(self, x):
+        """Return the sum of both paths, shape (n_rows, n_outputs)."""
+        *inner, last = self.layers
+        hidden = x
+        for layer in inner:
+            hidden = self.activation(layer(hidden))
+        if self.skip is None:
+            out = last(hidden)
+        else:
+            out = torch.addmm(F.linear(x, self.skip.weight, last.bias), hidden, last.weight.T)
+        return out if self.output_activation is None else self.output_activation(out)
+
+    @property
+    def has_linear_path(self):
+        """Whether the map can be linear: it has a skip path, or no hidden layer."""
+        return self.skip is not None or len(self.layers) == 1
+
+    @torch.no_grad()
+    def start_linear(self, weight, bias):
+        """Make the map ``weight @ x + bias`` (before the output activation), ready to be trained.
+
+        The perceptron's last layer becomes zero. A layer tied to another one follows that one
+        instead; only its bias is set, so that the map of the zero vector is ``bias`` all the same.
+
+        Parameters
+        ----------
+        weight : array-like of shape (n_outputs, n_inputs)
+            Weights of the linear path.
+        bias : array-like of shape (n_outputs,)
+            What the zero vector is mapped to.
+        """
+        last = self.layers[-1]
+        linear = last if self.skip is None else self.skip
+        bias = torch.as_tensor(bias, dtype=last.bias.dtype)
+        if isinstance(linear, nn.Linear):
+            linear.weight.copy_(torch.as_tensor(weight))
+            if self.skip is not None:
+                last.weight.zero_()
+        last.bias.zero_()
+        hidden = torch.zeros(1, self.layers[0].weight.shape[1], dtype=last.bias.dtype)
+        for layer in self.layers:
+            hidden = layer(hidden if layer is self.layers[0] else self.activation(hidden))
+        last.bias.copy_(bias - hidden[0])
+
+
+class TransposedLinear(nn.Module):
+    """A linear layer whose weight is the transpose of another layer's; the bias is its own."""
+
+    def __init__(self, linear, bias=True):
+        super().__init__()
+        self.linear = linear
+        self.bias = nn.Parameter(torch.zeros(linear.in_features)) if bias else None
+
+    @property
+    def weight(self):
+        return self.linear.weight.T
+
+    def forward(self, x):
+        return F.linear(x, self.weight, self.bias)
+
+
+def _activation(name, parameter):
+    if name not in ACTIVATIONS:
+        raise ValueError(f"{parameter}={name!r} is unknown; choose one of {sorted(ACTIVATIONS)}.")
+    return ACTIVATIONS[name]()
+
+
+def _draw_weights(linear, gain=2.0):
+    """Weights of variance gain / n_inputs (gain 2: He et al. 2015), zero bias."""
+    nn.init.normal_(linear.weight, std=(gain / linear.in_features) ** 0.5)
+    if linear.bias is not None:
+        nn.init.zeros_(linear.bias)

@@ -1,0 +1,102 @@
+"""Losses: how far a reconstruction is from its input, one value per row."""
+
+import torch
+from sklearn.base import BaseEstimator
+
+__all__ = ["LogLoss", "Poisson", "SquaredError"]
+
+
+class SquaredError(BaseEstimator):
+    """Mean squared error over the features of a row: for real values.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ae.losses import SquaredError
+    >>> SquaredError()(torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, 3.0]]))
+    tensor([5.])
+    """
+
+    def __call__(self, reconstruction, x):
+        """Return the values of the rows, shape (n_rows,)."""
+        return (reconstruction - x).square().mean(dim=1)
+
+    def unit(self, scale):
+        """Return what training divides the values by: the data's variance."""
+        return scale**2
+
+
+class LogLoss(BaseEstimator):
+    """Mean cross-entropy over the features of a row: for values in [0, 1].
+
+    Each feature is read as the probability of a Bernoulli variable, as is usual for images. The
+    decoder's output passes through a sigmoid.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ae.losses import LogLoss
+    >>> LogLoss()(torch.tensor([[0.5, 0.5]]), torch.tensor([[1.0, 0.0]]))
+    tensor([0.6931])
+    """
+
+    def __call__(self, reconstruction, x):
+        """Return the values of the rows, shape (n_rows,)."""
+        eps = torch.finfo(reconstruction.dtype).eps
+        p = reconstruction.clamp(eps, 1 - eps)
+        return -(x * p.log() + (1 - x) * (-p).log1p()).mean(dim=1)
+
+    def check(self, X):
+        """Raise ValueError unless all of X lies in [0, 1]."""
+        low, high = X.min(), X.max()
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"loss='log_loss' needs data in [0, 1], but X lies in [{low:.6g}, {high:.6g}]. "
+                "Rescale X, for example with MinMaxScaler(clip=True), or use loss='squared_error'."
+            )
+
+    def link(self, natural):
+        """Return the mean that belongs to a natural parameter: the sigmoid."""
+        return torch.sigmoid(natural)
+
+    def tangent(self, mean):
+        """Return the natural parameter of a mean, and its derivative there."""
+        mean = mean.clip(0.05, 0.95)  # a column that is always 0 has no finite logit
+        return torch.logit(mean), 1 / (mean * (1 - mean))
+
+
+class Poisson(BaseEstimator):
+    """Half the mean Poisson deviance over the features of a row: for counts.
+
+    The decoder's output passes through an exponential.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ae.losses import Poisson
+    >>> Poisson()(torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, 0.0]]))
+    tensor([0.5000])
+    """
+
+    def __call__(self, reconstruction, x):
+        """Return the values of the rows, shape (n_rows,)."""
+        rate = reconstruction.clamp_min(torch.finfo(reconstruction.dtype).tiny)
+        return (torch.xlogy(x, x) - x * rate.log() - x + rate).mean(dim=1)
+
+    def check(self, X):
+        """Raise ValueError if X holds negative values."""
+        if X.min() < 0:
+            raise ValueError(
+                f"loss='poisson' needs counts, but the smallest value of X is {X.min():.6g}. "
+                "Use loss='squared_error' for data that can be negative."
+            )
+
+    def link(self, natural):
+        """Return the mean that belongs to a natural parameter: the exponential."""
+        return torch.exp(natural)
+
+    def tangent(self, mean):
+        """Return the natural parameter of a mean, and its derivative there."""
+        # A column of rare counts has a steep logarithm: far from its mean, a line is no guide.
+        mean = mean.clamp_min(max(0.1 * mean.mean().item(), 1e-6))
+        return mean.log(), 1 / mean

@@ -1,0 +1,48 @@
+"""scikit-learn's examination of every estimator, and what its examination leaves out."""
+
+import pytest
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import sklearn_ae
+
+ESTIMATORS = [sklearn_ae.AutoencoderTransformer(max_iter=20)]
+
+NOT_YIELDED = [
+    "check_param_validation",
+    "check_transformer_get_feature_names_out",
+    "check_transformer_get_feature_names_out_pandas",
+    "check_set_output_transform",
+    "check_set_output_transform_pandas",
+    "check_set_output_transform_polars",
+    "check_global_output_transform_pandas",
+    "check_global_set_output_transform_polars",
+    "check_dataframe_column_names_consistency",
+    "check_inplace_ensure_writeable",
+]
+
+# The examination's data is tiny: twenty epochs do not settle, and two components may be too many.
+# The checks of set_output hand arrays to what was fitted on a DataFrame.
+expected_warnings = pytest.mark.filterwarnings(
+    "ignore:Training stopped at max_iter",
+    "ignore:n_components=. is not below",
+    "ignore:X (has|does not have valid) feature names",
+)
+
+
+def test_every_public_estimator_is_examined():
+    assert ESTIMATORS
+    assert {type(estimator).__name__ for estimator in ESTIMATORS} == set(sklearn_ae.__all__)
+
+
+@expected_warnings
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+@expected_warnings
+@pytest.mark.parametrize("name", NOT_YIELDED)
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
+def test_scikit_learn_check_that_is_not_yielded(estimator, name):
+    getattr(estimator_checks, name)(type(estimator).__name__, estimator)
