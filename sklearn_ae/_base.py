@@ -5,6 +5,7 @@ import inspect
 import warnings
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
+from math import ceil
 from numbers import Integral, Real
 
 import numpy as np
@@ -28,11 +29,13 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ._loader import Batches, Rows, as_tensor
+from ._device import single_precision, usable_device
+from ._loader import FEW_ROWS, Batches, Rows, as_tensor, automatic_batch_size
 from ._module import AutoencoderModule
-from ._net import MAX_RESTARTS, AutoencoderNet, Diverged, Monitor, Objective
+from ._net import MAX_RESTARTS, AutoencoderNet, Diverged, EpochTasks, Monitor, Objective
 from ._pca import moments, principal_axes
 from ._random import borrowed_global_state, seeded_construction
+from ._state import arrays_of, load_arrays, progress_of, resume
 from .architectures import ACTIVATIONS, MLP
 from .losses import LogLoss, Poisson, SquaredError
 
@@ -45,8 +48,7 @@ except ImportError:  # scikit-learn < 1.9
 
 
 LOSSES = {"squared_error": SquaredError, "log_loss": LogLoss, "poisson": Poisson}
-MIN_ROWS_TO_HOLD_OUT = 64
-MIN_GAIN = 2.0  # standard errors that training must gain on held-out rows to replace PCA
+SIGNIFICANCE = 0.00135  # of a gain over PCA on held-out rows: three standard errors, if many
 ROWS_AT_A_TIME = 4096  # when data passes through a fitted module
 
 
@@ -95,7 +97,7 @@ class BaseAutoencoder(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training data. float32 and float64 are computed in as they are.
+            Training data.
         y : None
             Ignored, present for pipelines.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -118,30 +120,33 @@ class BaseAutoencoder(
             seed = self._draw_seed()
             with borrowed_global_state(seed, self.device):
                 train, held_out = self._split(X, weight, seed)
+                parts = self._collect_parts()
                 continued = self.warm_start and hasattr(self, "module_")
                 if continued:
-                    parts, module = self._parts, self._continue_from(X)
+                    module = self._continued_module(parts, X.dtype)
                 else:
-                    parts = self._collect_parts(X)
                     module = self._new_module(parts, X, weight, train, seed)
                 monitor = Monitor(held_out, tol=self.tol, n_iter_no_change=self.n_iter_no_change)
-                net = self._make_net(module, parts, monitor, seed, self.max_iter, self.device)
+                settings = self._net_settings(len(train), self.max_iter)
+                tasks = self._epoch_tasks(X, y, sample_weight, module)
+                net = self._make_net(module, parts, monitor, seed, settings, tasks)
                 self._train(net, train)
-                if held_out is not None and not continued and self.init == "pca":
+                if self.init == "pca" and held_out is not None and not continued:
                     self._return_to_pca_unless_better(net, parts, Rows(X, weight), seed)
-            self._keep(net, parts, seed)
-            self._streaming = False
-            self.n_iter_ = len(net.history)
-            self.loss_curve_ = net.history[:, "train_loss"]
-            self.validation_scores_ = None if held_out is None else net.history[:, "valid_r2"]
+            self._keep(net, parts, seed, settings, streaming=False)
+            self.n_iter_ = len(monitor.loss_curve_)
+            self.loss_curve_ = monitor.loss_curve_
+            self.validation_scores_ = None if held_out is None else monitor.validation_scores_
             self.best_loss_ = monitor.best_loss_
             self.reconstruction_err_ = float(np.average(-self._row_scores(X), weights=weight))
-        if self.n_iter_ == self.max_iter and not monitor.finished_:
+            if tasks is not None:
+                tasks.finish()
+        if not monitor.finished_:
             warnings.warn(
                 f"Training stopped at max_iter={self.max_iter} epochs before the loss settled. "
                 "Increase max_iter, or tol if the result is good enough.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return self
 
@@ -150,7 +155,8 @@ class BaseAutoencoder(
         """Train on the rows of X for one epoch, from where the last call left off.
 
         The first call sets the centring, the scale and the start from its X; make it a
-        representative one. Nothing is held out, and the optimizer keeps its state between calls.
+        representative one. Nothing is held out, and the optimizer keeps its state from call to
+        call, as long as the parameters stay the same.
 
         Parameters
         ----------
@@ -176,24 +182,29 @@ class BaseAutoencoder(
         first = not hasattr(self, "module_")
         with self._unchanged_on_error():
             X, weight = self._check_training_data(X, sample_weight, reset=first)
+            rows = Rows(X, weight)
             seed = self._draw_seed() if first else self._seed
-            with borrowed_global_state(seed, self.device):
-                rows = Rows(X, weight)
+            past = [] if first else self.loss_curve_
+            # Dropout must not draw the same mask in every call.
+            with borrowed_global_state((seed + len(past)) % 2**31, self.device):
+                settings = self._net_settings(len(X), max_epochs=MAX_RESTARTS + 1)
                 if first:
-                    parts = self._collect_parts(X)
+                    parts = self._collect_parts()
                     module = self._new_module(parts, X, weight, rows, seed)
-                    self.n_iter_, self.loss_curve_ = 0, []
-                elif not self._streaming:  # the state of the optimizer belongs to other weights
-                    parts, module = self._parts, self.module_
-                if first or not self._streaming:
-                    net = self._make_net(module, parts, Monitor(), seed, 1, self.device)
-                    self._keep(net, parts, seed)
-                    self._streaming = True
-                self._train(self.net_, rows)
-            self.n_iter_ += 1
-            self.loss_curve_ = [*self.loss_curve_, self.net_.history[-1, "train_loss"]]
+                else:
+                    self._check_width()
+                    parts, module = self._parts, copy.deepcopy(self.module_)
+                    settings["batch_size"] = self._settings["batch_size"]
+                net = self._make_net(module, parts, Monitor(max_epochs=1), seed, settings)
+                if not first and self._streaming and settings == self._settings:
+                    with single_precision(module):
+                        resume(net, progress_of(self.net_))
+                self._train(net, rows)
+            self._keep(net, parts, seed, settings, streaming=True)
+            self.loss_curve_ = past + net.monitor.loss_curve_
+            self.n_iter_ = len(self.loss_curve_)
             self.validation_scores_ = None
-            self.best_loss_ = min(self.loss_curve_)
+            self.best_loss_ = min(self.loss_curve_, default=np.inf)
             self.reconstruction_err_ = float(np.average(-self._row_scores(X), weights=weight))
         return self
 
@@ -233,7 +244,7 @@ class BaseAutoencoder(
             If X does not have n_components columns.
         """
         check_is_fitted(self)
-        codes = check_array(X, dtype=self._dtype)
+        codes = check_array(X, dtype=self._dtype, input_name="X", estimator=self)
         if codes.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {codes.shape[1]} columns, but the decoder of {type(self).__name__} expects "
@@ -340,18 +351,11 @@ class BaseAutoencoder(
     def _make_objective(self, parts, scale, seed, device):
         """Return what training minimises."""
         unit = parts["loss"].unit(scale) if hasattr(parts["loss"], "unit") else 1.0
-        return Objective(
-            parts["loss"],
-            parts["penalty"],
-            parts["corruption"],
-            unit=unit,
-            seed=seed,
-            device=device,
-        )
+        return Objective(parts["loss"], parts["penalty"], parts["corruption"], unit, seed, device)
 
     @contextmanager
     def _unchanged_on_error(self):
-        """Put back what `validate_data` sets when anything in the block fails."""
+        """Put back what `validate_data` sets if anything in the block fails."""
         names = ("n_features_in_", "feature_names_in_")
         before = {name: vars(self)[name] for name in names if name in vars(self)}
         try:
@@ -367,62 +371,80 @@ class BaseAutoencoder(
         return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
 
     def _check_training_data(self, X, sample_weight, reset):
-        """Return X and the weights, of mean 1, of the rows that have any; None if all are equal."""
-        if _usable_device(self.device) != self.device:
-            raise ValueError(
-                f"device={self.device!r} is not available here. Use device='cpu', or a device that "
-                "torch can reach."
-            )
-        if self.architecture is not None:
-            defaults = inspect.signature(type(self).__init__).parameters
-            for name in ("hidden_layer_sizes", "activation"):
-                if not np.array_equal(getattr(self, name), defaults[name].default):
-                    raise ValueError(
-                        f"{name}={getattr(self, name)!r} and architecture={self.architecture!r} "
-                        f"are both given, but an architecture has its own {name}. Set it there, "
-                        f"or leave architecture at None."
-                    )
-        dtype = [np.float64, np.float32] if reset else self._dtype
-        X = validate_data(self, X, dtype=dtype, reset=reset)
+        """Return the rows of X that count, and their weights of mean 1 or None if all are equal."""
+        self._check_parameters()
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
         if isinstance(self.loss, str) and hasattr(LOSSES[self.loss], "check"):
             LOSSES[self.loss]().check(X)
-        if sample_weight is None:
-            return X, None
-        if not np.any(np.asarray(sample_weight)):
-            raise ValueError(
-                "sample_weight is zero for all rows, so there is nothing to fit. Give at least one "
-                "row a positive weight, or leave sample_weight at None."
-            )
-        weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-        if np.all(weight == weight[0]):
+        weight = self._check_weight(X, sample_weight)
+        if len(X) <= FEW_ROWS:
+            X, weight = _merge_equal_rows(X, weight)
+        if weight is None or np.all(weight == weight[0]):
             return X, None
         counts = weight > 0
         if not counts.all():
             X, weight = X[counts], weight[counts]
         return X, weight / weight.mean()
 
+    def _check_weight(self, X, sample_weight):
+        if sample_weight is None:
+            return None
+        if not np.any(np.asarray(sample_weight)):
+            raise ValueError(
+                "sample_weight is zero for all rows, so there is nothing to fit. Give at least one "
+                "row a positive weight, or leave sample_weight at None."
+            )
+        return _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+
+    def _check_parameters(self):
+        """Raise ValueError for parameters that are each valid, but not together or not here."""
+        if usable_device(self.device) != self.device:
+            raise ValueError(
+                f"device={self.device!r} is not available here. Use device='cpu', or a device that "
+                "torch can reach."
+            )
+        if self.architecture is None:
+            return
+        defaults = inspect.signature(type(self).__init__).parameters
+        for name in ("hidden_layer_sizes", "activation"):
+            if not np.array_equal(getattr(self, name), defaults[name].default):
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} and architecture={self.architecture!r} are "
+                    f"both given, but an architecture has its own {name}. Set it there, or leave "
+                    "architecture at None."
+                )
+
+    def _check_width(self):
+        """Raise ValueError unless the fitted module has the widths that are asked for."""
+        n_features = len(self.module_.offset)
+        if (self.n_features_in_, self.n_components) != (n_features, self._n_features_out):
+            raise ValueError(
+                f"The fitted net has {n_features} features and n_components="
+                f"{self._n_features_out}; training cannot go on with {self.n_features_in_} "
+                f"features and n_components={self.n_components}. Call fit with warm_start=False "
+                "to start anew."
+            )
+
     def _draw_seed(self):
-        return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _split(self, X, weight, seed):
         """Return the rows to train on and the rows held out, or None."""
         n_samples = len(X)
-        n_held_out = max(1, round(self.validation_fraction * n_samples))
-        hold_out = self.early_stopping
-        if hold_out == "auto":
-            hold_out = n_samples >= MIN_ROWS_TO_HOLD_OUT
-        if not hold_out:
+        n_held_out = ceil(self.validation_fraction * n_samples)
+        if self.early_stopping is False or (self.early_stopping == "auto" and n_samples == 1):
             return Rows(X, weight), None
         if n_held_out >= n_samples:
             raise ValueError(
-                f"early_stopping=True with validation_fraction={self.validation_fraction} holds "
-                f"out {n_held_out} of {n_samples} rows and leaves none to train on. Use "
-                "early_stopping='auto', which holds rows out only where there are enough."
+                f"early_stopping={self.early_stopping} with validation_fraction="
+                f"{self.validation_fraction} holds out {n_held_out} of {n_samples} different rows "
+                "and leaves none to train on. Use a smaller validation_fraction, or "
+                "early_stopping=False."
             )
         order = np.random.RandomState(seed).permutation(n_samples)
         return Rows(X, weight, order[n_held_out:]), Rows(X, weight, order[:n_held_out])
 
-    def _collect_parts(self, X):
+    def _collect_parts(self):
         """Return copies of what the module and the objective are made of, by name."""
         penalty, corruption = self._regularizers()
         if self.n_components >= self.n_features_in_ and penalty is None and corruption is None:
@@ -449,8 +471,7 @@ class BaseAutoencoder(
     def _build_module(self, parts, n_components, dtype, seed):
         with seeded_construction(seed):
             encoder, decoder = parts["architecture"].build(self.n_features_in_, n_components)
-            link = getattr(parts["loss"], "link", None)
-            module = self._make_module(encoder, decoder, link)
+            module = self._make_module(encoder, decoder, getattr(parts["loss"], "link", None))
         return module.to(as_tensor(np.empty(0, dtype)).dtype)
 
     def _new_module(self, parts, X, weight, start_from, seed):
@@ -469,7 +490,8 @@ class BaseAutoencoder(
                 if not getattr(coder, "has_linear_path", False):
                     raise ValueError(
                         f"init='pca' starts from linear paths, and {parts['architecture']!r} has "
-                        "none. Use init='random', or an architecture with skip=True."
+                        "not got them. Use init='random', or an architecture with skip=True and "
+                        "code_activation='identity'."
                     )
             self._start_at_pca(module, parts["loss"], start_from, seed)
         return module
@@ -487,66 +509,92 @@ class BaseAutoencoder(
             axes = np.linalg.qr(random_state.normal(size=shape))[0]
         axes = torch.from_numpy(np.ascontiguousarray(axes))
         weight, bias = axes.T, torch.zeros_like(offset)
-        if hasattr(loss, "tangent"):  # x̂ = link(bias + slope * (linear reconstruction - offset))
+        if hasattr(loss, "tangent"):  # the link bends: PCA's line is its tangent at the mean
             bias, slope = loss.tangent(offset)
             weight = slope[:, None] * module.scale.item() * weight
         module.encoder.start_linear(axes, torch.zeros(self.n_components))
         module.decoder.start_linear(weight, bias)
 
     def _return_to_pca_unless_better(self, net, parts, rows, seed):
-        """Undo training that did not help on the held-out rows, which then help PCA instead."""
-        if net.monitor.gain() < MIN_GAIN:
-            self._start_at_pca(net.module_, parts["loss"], rows, seed)
+        """Undo training that did not help on the held-out rows, which then help PCA instead.
 
-    def _continue_from(self, X):
-        """Return a copy of the fitted module, for a warm start."""
-        n_features = len(self.module_.offset)
-        if X.shape[1] != n_features or self.n_components != self._n_features_out:
+        A penalty or a corruption asks for something else than PCA, and gets it.
+        """
+        plain = parts["penalty"] is None and parts["corruption"] is None
+        if plain and net.monitor.p_value() > SIGNIFICANCE:
+            self._start_at_pca(net.module, parts["loss"], rows, seed)
+
+    def _continued_module(self, parts, dtype):
+        """Return a module of the same weights as the fitted one, for a warm start."""
+        self._check_width()
+        module = self._build_module(parts, self.n_components, dtype, self._seed)
+        try:
+            load_arrays(module, arrays_of(self.module_))
+        except ValueError:
             raise ValueError(
-                f"warm_start=True continues a fit on {n_features} features with "
-                f"n_components={self._n_features_out}, but X has {X.shape[1]} features and "
-                f"n_components={self.n_components}. Set warm_start=False to start anew."
-            )
-        return copy.deepcopy(self.module_)
+                f"warm_start=True goes on with the fitted {self._parts['architecture']!r}, but "
+                f"{parts['architecture']!r} is asked for. Set warm_start=False to start anew."
+            ) from None
+        return module
 
-    def _make_net(self, module, parts, monitor, seed, max_epochs, device):
-        """Return an initialised net around a module."""
-        net_params = {
+    def _net_settings(self, n_rows, max_epochs):
+        """Return what a net is made from, apart from its module and its objective."""
+        auto = self.batch_size == "auto"
+        return {
+            "solver": self.solver,
+            "alpha": self.alpha,
             "lr": self.learning_rate_init,
+            "batch_size": automatic_batch_size(n_rows) if auto else self.batch_size,
             "max_epochs": max_epochs,
-            "batch_size": self.batch_size,
+            "device": self.device,
+            "net_params": dict(self.net_params or {}),
+        }
+
+    def _make_net(self, module, parts, monitor, seed, settings, tasks=None):
+        """Return an initialised net around a module."""
+        settings = settings.copy()
+        callbacks = list(clone(self.callbacks, safe=False) or [])
+        if tasks is not None:
+            callbacks.append(("scikit_learn_tasks", tasks))
+        defaults = {
             "iterator_train": Batches,
             "iterator_train__generator": torch.Generator().manual_seed(seed),
             "iterator_valid": Batches,
             "iterator_valid__batch_size": ROWS_AT_A_TIME,
             "train_split": None,
-            "callbacks": clone(self.callbacks, safe=False),
-            "device": device,
+            "callbacks": callbacks,
             "verbose": int(self.verbose),
-        } | (self.net_params or {})
-        if "optimizer" not in net_params:
-            net_params |= self._optimizer_params(device)
-        objective = self._make_objective(parts, module.scale.item(), seed, device)
+        }
+        own = settings.pop("net_params")
+        solver = settings.pop("solver")
+        if "optimizer" not in own:
+            defaults |= _optimizer_params(solver, settings["device"])
+        objective = self._make_objective(parts, module.scale.item(), seed, settings["device"])
+        net_params = defaults | settings | own
         return AutoencoderNet(module, objective, monitor=monitor, **net_params).initialize()
 
-    def _optimizer_params(self, device):
-        # Weights decay, but not the linear paths: towards a linear autoencoder, not towards zero.
-        spared = [(pattern, {"weight_decay": 0.0}) for pattern in ("*bias", "*skip.*")]
-        params = {"optimizer__weight_decay": self.alpha, "optimizer__param_groups": spared}
-        if self.solver == "sgd":
-            momentum = {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
-            return params | momentum | {"optimizer": torch.optim.SGD}
-        # Fused kernels exist for these two; on the CPU they make small steps a third cheaper.
-        fused = torch.device(device).type in ("cpu", "cuda")
-        # PCA is a stationary point of the linear paths: what gradient they have at the start is
-        # rounding, which the usual eps of 1e-8 would scale up to steps that differ by machine.
-        adam = {"optimizer__betas": (0.9, 0.99), "optimizer__eps": 1e-5, "optimizer__fused": fused}
-        return params | adam | {"optimizer": torch.optim.AdamW}
+    def _epoch_tasks(self, X, y, sample_weight, module):
+        """Return what tells scikit-learn's callbacks of each epoch; None if there are none."""
+        if not hasattr(self, "_skl_callbacks"):
+            return None
+        context = self._init_callback_context(max_subtasks=self.max_iter)
+        dtype = module.offset.dtype
+
+        def fitted_attributes():
+            return {
+                "module_": copy.deepcopy(module).eval().to(dtype),
+                "n_features_in_": self.n_features_in_,
+                "_n_features_out": self.n_components,
+            }
+
+        data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+        return EpochTasks(context, self, data, fitted_attributes)
 
     def _train(self, net, rows):
-        """Train a net, and let go of the data."""
+        """Train a net in single precision, and let go of the data."""
         try:
-            net.partial_fit(rows)
+            with single_precision(net.module):
+                net.partial_fit(rows)
         except Diverged:
             low, high = rows.X.min(), rows.X.max()
             raise RuntimeError(
@@ -558,26 +606,27 @@ class BaseAutoencoder(
             net.monitor.held_out = None
             net.module.eval()
 
-    def _keep(self, net, parts, seed):
+    def _keep(self, net, parts, seed, settings, streaming):
         """Make a net the fitted one."""
         self.net_ = net
         self.module_ = net.module
         self._parts = parts
         self._seed = seed
+        self._settings = settings
+        self._streaming = streaming
         self._n_features_out = self.n_components
 
     @property
     def _dtype(self):
-        return self.module_.offset.cpu().numpy().dtype
+        return np.dtype(str(self.module_.offset.dtype).removeprefix("torch."))
 
     def _apply(self, function, array, *shape):
         """Return what a function of tensors makes of the rows of an array, batch by batch."""
         device = self.module_.offset.device
-        dtype = self._dtype
-        out = np.empty((len(array), *shape), dtype=dtype)
+        out = np.empty((len(array), *shape), dtype=self._dtype)
         with torch.inference_mode():
             for rows in gen_batches(len(array), ROWS_AT_A_TIME):
-                x = as_tensor(array[rows].astype(dtype, copy=False)).to(device)
+                x = as_tensor(array[rows].astype(out.dtype, copy=False)).to(device)
                 out[rows] = function(x).cpu().numpy()
         return out
 
@@ -602,46 +651,41 @@ class BaseAutoencoder(
         from . import __version__
 
         state = super().__getstate__().copy()
-        if "module_" in state:
+        if "net_" in state:
+            state["_arrays"] = arrays_of(self.module_)
+            state["_progress"] = progress_of(self.net_) if self._streaming else None
             del state["module_"], state["net_"]
-            state["_arrays"] = {
-                name: tensor.detach().cpu().numpy() for name, tensor in _named_tensors(self.module_)
-            }
-            if self._streaming:
-                state["_progress"] = _progress(self.net_)
         return state | {"_sklearn_ae_version": __version__}
 
     def __setstate__(self, state):
-        """Rebuild module and net, on this machine's CPU where the device is not to be had."""
+        """Rebuild module and net, on the CPU where this machine lacks the device."""
         from . import __version__
 
         state = state.copy()
         version = state.pop("_sklearn_ae_version", "unknown")
         if version != __version__:
-            name = f"sklearn_ae.{type(self).__name__}"
             warnings.warn(
                 InconsistentVersionWarning(
-                    estimator_name=name,
+                    estimator_name=f"sklearn_ae.{type(self).__name__}",
                     current_sklearn_version=__version__,
                     original_sklearn_version=version,
                 ),
                 stacklevel=2,
             )
-        arrays = state.pop("_arrays", None)
-        progress = state.pop("_progress", None)
+        arrays, progress = state.pop("_arrays", None), state.pop("_progress", None)
         super().__setstate__(state)
         if arrays is None:
             return
+        settings = self._settings | {"device": usable_device(self._settings["device"])}
         with borrowed_global_state(self._seed):
             dtype = arrays["offset"].dtype
             module = self._build_module(self._parts, self._n_features_out, dtype, self._seed)
-            _load_tensors(module, arrays)
-            device = _usable_device(self.device)
-            net = self._make_net(module, self._parts, Monitor(), self._seed, 1, device)
-            module.eval()
-        self.net_, self.module_ = net, module
+            load_arrays(module, arrays)
+            net = self._make_net(module, self._parts, Monitor(), self._seed, settings)
         if progress is not None:
-            _resume(net, progress)
+            with single_precision(module):
+                resume(net, progress)
+        self.net_, self.module_ = net, module.eval()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -649,49 +693,27 @@ class BaseAutoencoder(
         return tags
 
 
-def _usable_device(device):
-    """Return a device, or the CPU where this machine has no such device."""
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):  # what torch raises differs from device to device
-        return "cpu"
-    return device
-
-
-def _named_tensors(module):
-    """Yield parameters and buffers by name; shared ones once."""
-    yield from module.named_parameters()
-    yield from module.named_buffers()
-
-
-@torch.no_grad()
-def _load_tensors(module, arrays):
-    for name, tensor in _named_tensors(module):
-        tensor.copy_(torch.from_numpy(np.array(arrays[name])))
-
-
-def _progress(net):
-    """Return what a net needs to go on training as if it had never been saved."""
-    optimizer = net.optimizer_.state_dict()
+def _optimizer_params(solver, device):
+    """Return the parameters of a skorch net that make its optimizer."""
+    if solver == "sgd":
+        momentum = {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
+        return {"optimizer": torch.optim.SGD} | momentum
     return {
-        "moments": {
-            str(i): {name: np.array(value.cpu()) for name, value in moments.items()}
-            for i, moments in optimizer["state"].items()
-        },
-        "learning_rates": [group["lr"] for group in optimizer["param_groups"]],
-        "order": net.iterator_train__generator.get_state().numpy(),
-        "noise": net.criterion_.generator.get_state().numpy(),
+        "optimizer": torch.optim.Adam,
+        "optimizer__betas": (0.9, 0.99),
+        # PCA is a stationary point of the linear paths: what gradient they have at the start is
+        # rounding, which the usual eps of 1e-8 would scale up to steps that differ by machine.
+        "optimizer__eps": 1e-5,
+        # On the CPU this makes small steps a third cheaper.
+        "optimizer__fused": torch.device(device).type in ("cpu", "cuda"),
     }
 
 
-def _resume(net, progress):
-    optimizer = net.optimizer_.state_dict()
-    optimizer["state"] = {
-        int(i): {name: torch.from_numpy(np.array(value)) for name, value in moments.items()}
-        for i, moments in progress["moments"].items()
-    }
-    for group, rate in zip(optimizer["param_groups"], progress["learning_rates"], strict=True):
-        group["lr"] = rate
-    net.optimizer_.load_state_dict(optimizer)
-    net.iterator_train__generator.set_state(torch.from_numpy(np.array(progress["order"])))
-    net.criterion_.generator.set_state(torch.from_numpy(np.array(progress["noise"])))
+def _merge_equal_rows(X, weight):
+    """Return the different rows of X and the sums of their weights.
+
+    With few rows it matters which of them are held out. Afterwards a row of weight 2 and two equal
+    rows are the same data, in the same order.
+    """
+    rows, group = np.unique(X, axis=0, return_inverse=True)
+    return rows, np.bincount(group.ravel(), weights=weight).astype(X.dtype)

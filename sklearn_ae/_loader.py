@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+FEW_ROWS = 64
+
 
 class Rows(Dataset):
     """Some rows of an array, and their weights, without a copy.
@@ -50,7 +52,9 @@ class Rows(Dataset):
         if self.index is not None:
             positions = self.index[positions]
         weight = None if self.weight is None else as_tensor(self.weight[positions])
-        return as_tensor(self.X[positions]), weight
+        if isinstance(positions, slice):
+            return as_tensor(self.X[positions]), weight
+        return as_tensor(self.X.take(positions, axis=0)), weight  # faster than X[positions]
 
 
 class Batches:
@@ -59,40 +63,46 @@ class Batches:
     Parameters
     ----------
     dataset : Rows
-    batch_size : int or "auto"
-        Largest batch. "auto" takes all rows at once if they are at most 64, else an eighth of
-        them, at least 64 and at most 200.
+    batch_size : int
+        Largest batch.
     generator : torch.Generator or None, default=None
         Draws a new order in every pass; None keeps the order. A single batch is not reordered.
     """
 
     def __init__(self, dataset, batch_size, generator=None):
         self.dataset = dataset
-        self.batch_size = automatic(len(dataset)) if batch_size == "auto" else batch_size
+        self.batch_size = batch_size
         self.generator = generator
+        n_batches = -(-len(dataset) // self.batch_size)
+        # Equal sizes: a last batch of one row would be a noisy step, and batch norm refuses it.
+        edges = np.linspace(0, len(dataset), n_batches + 1).astype(int)
+        self.slices = [slice(start, stop) for start, stop in pairwise(edges)]
 
     def __len__(self):
-        return -(-len(self.dataset) // self.batch_size)
+        return len(self.slices)
 
     def __iter__(self):
-        n_rows = len(self.dataset)
-        # Equal sizes: a last batch of one row would be a noisy step, and batch norm refuses it.
-        edges = np.linspace(0, n_rows, len(self) + 1).astype(int)
         order = None
         if self.generator is not None and len(self) > 1:
-            order = torch.randperm(n_rows, generator=self.generator).numpy()
-        for start, stop in pairwise(edges):
-            rows = slice(start, stop)
+            order = torch.randperm(len(self.dataset), generator=self.generator).numpy()
+        for rows in self.slices:
             yield self.dataset.take(rows if order is None else order[rows])
 
 
-def automatic(n_rows):
-    """Return the batch size for a number of rows."""
-    return min(max(n_rows // 8, 64), 200)
+def automatic_batch_size(n_rows):
+    """Return a batch size: all of a few rows, else a sixteenth, at least 32 and at most 200.
+
+    Small tables need more steps than passes, large ones have enough of them.
+
+    Parameters
+    ----------
+    n_rows : int
+    """
+    return n_rows if n_rows <= FEW_ROWS else min(max(n_rows // 16, 32), 200)
 
 
 def as_tensor(array):
-    """Return a tensor on the same memory; a copy where that memory is read-only."""
-    if not array.flags.writeable:
-        array = np.array(array)
+    """Return a tensor on the same memory; a copy where torch cannot use that memory."""
+    if not array.flags.writeable or min(array.strides, default=0) < 0:
+        array = np.array(array, order="C")
     return torch.from_numpy(array)

@@ -1,13 +1,16 @@
 """The training loop: a skorch net, what it minimises, and when it stops."""
 
+import inspect
 import math
 import warnings
 
 import torch
+from scipy.special import stdtr
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, PrintLog
 from torch import nn
 
+from ._device import fitting_threads
 from ._loader import Rows
 
 MAX_RESTARTS = 5  # times the learning rate is halved before a diverging fit gives up
@@ -66,20 +69,22 @@ class AutoencoderNet(NeuralNet):
     ----------
     module, criterion : AutoencoderModule, Objective
     monitor : Monitor
+    alpha : float, default=0.0
+        Decoupled weight decay (Loshchilov & Hutter 2019), for any optimizer.
     **kwargs
         As for `skorch.NeuralNet`.
     """
 
-    def __init__(self, module, criterion, *, monitor, **kwargs):
+    def __init__(self, module, criterion, *, monitor, alpha=0.0, **kwargs):
         self.monitor = monitor
+        self.alpha = alpha
         super().__init__(module, criterion, **kwargs)
 
     def get_default_callbacks(self):
-        return [
-            ("epoch_timer", EpochTimer()),
-            ("monitor", self.monitor),
-            ("print_log", PrintLog(keys_ignored=["train_batch_count"])),
-        ]
+        callbacks = [("epoch_timer", EpochTimer()), ("monitor", self.monitor)]
+        if self.verbose:  # a silent PrintLog still formats its table, in every epoch
+            callbacks.append(("print_log", PrintLog(keys_ignored=["train_batch_count"])))
+        return callbacks
 
     def get_dataset(self, X, y=None):
         return X if isinstance(X, Rows) else Rows(X)
@@ -90,22 +95,36 @@ class AutoencoderNet(NeuralNet):
         return {"loss": loss, "y_pred": output.reconstruction}
 
     def train_step(self, batch, **fit_params):
-        step = super().train_step(batch, **fit_params)
-        self.monitor.follow()
+        if self.needs_closure_ or self._listeners("on_grad_computed"):
+            step = super().train_step(batch, **fit_params)
+        else:
+            self.optimizer_.zero_grad()
+            step = self.train_step_single(batch)
+            self.optimizer_.step()
+        self.monitor.follow(self)
         return step
+
+    def initialize_optimizer(self, *args, **kwargs):
+        super().initialize_optimizer(*args, **kwargs)
+        closure = inspect.signature(type(self.optimizer_).step).parameters["closure"]
+        self.needs_closure_ = closure.default is not None
+        return self
 
     def _loss(self, batch):
         x, weight = batch
-        values, output = self.criterion_(self.module_, x.to(self.device))
+        values, output = self.criterion_(self.module_, self._tensor(x))
         if weight is not None:
-            values = values * weight.to(self.device)
+            values = values * self._tensor(weight)
         return values.mean(), output
+
+    def _tensor(self, x):
+        return x.to(self.device, self.module_.offset.dtype)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if iterator is None:
             return
         self._set_training(training)
-        announced = self._is_heard("on_batch_begin") or self._is_heard("on_batch_end")
+        announced = self._listeners("on_batch_begin") or self._listeners("on_batch_end")
         losses, sizes = [], []
         for batch in iterator:
             if announced:
@@ -140,27 +159,30 @@ class AutoencoderNet(NeuralNet):
         self._set_training(False)
         values, error, total = [], 0.0, 0.0
         for x, weight in self.get_iterator(rows):
-            x = x.to(self.device)
+            x = self._tensor(x)
             value, output = self.criterion_(self.module_, x)
-            weight = torch.ones_like(value) if weight is None else weight.to(self.device)
+            weight = torch.ones_like(value) if weight is None else self._tensor(weight)
             values.append(weight * value)
             error += weight @ (output.reconstruction - x).square().sum(dim=1)
             total += weight @ (x - self.module_.offset).square().sum(dim=1)
         return torch.cat(values), 1 - (error / total).item()
 
-    def notify(self, method_name, **cb_kwargs):
-        if method_name == "on_grad_computed" and not self._is_heard(method_name):
-            return
-        try:
-            super().notify(method_name, **cb_kwargs)
-        except KeyboardInterrupt:
-            if method_name != "on_epoch_end":
-                raise
-            raise _Finished from None  # how skorch's own EarlyStopping ends a fit
+    def infer(self, x, **fit_params):
+        return self.module_(self._tensor(x)).reconstruction  # what net_.predict gives back
 
-    def _is_heard(self, hook):
+    def notify(self, method_name, **cb_kwargs):
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self._listeners(method_name):
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt:
+                if method_name != "on_epoch_end" or callback is self.monitor:
+                    raise
+                raise _Finished from None  # how skorch's own EarlyStopping ends a fit
+
+    def _listeners(self, hook):
         ours = getattr(Callback, hook)
-        return any(getattr(type(callback), hook) is not ours for _, callback in self.callbacks_)
+        return [item for item in self.callbacks_ if getattr(type(item[1]), hook) is not ours]
 
     def on_epoch_begin(self, net, **kwargs):
         if self.monitor.finished_:
@@ -170,20 +192,24 @@ class AutoencoderNet(NeuralNet):
     def partial_fit(self, X, y=None, **fit_params):
         if not self.initialized_:
             self.initialize()
-        self.notify("on_train_begin", X=X, y=y)
-        try:
-            self.fit_loop(X, y)
-        except _Finished:
-            pass
-        except KeyboardInterrupt:
-            warnings.warn(
-                f"Training was interrupted in epoch {len(self.history)}; the best weights so far "
-                "are kept.",
-                stacklevel=4,
-            )
-            self.monitor.finished_ = True
-        self.notify("on_train_end", X=X, y=y)
+        with fitting_threads(self.module_, self.batch_size):
+            self._train(X)
         return self
+
+    def _train(self, X):
+        self.notify("on_train_begin", X=X, y=None)
+        try:
+            self.fit_loop(X)
+        except _Finished:
+            self.monitor.finished_ = True
+        except KeyboardInterrupt:
+            self.monitor.finished_ = True
+            warnings.warn(
+                f"Training was interrupted after {len(self.monitor.loss_curve_)} epochs; the best "
+                "weights so far are kept.",
+                stacklevel=6,
+            )
+        self.notify("on_train_end", X=X, y=None)
 
 
 class _Finished(Exception):
@@ -203,23 +229,36 @@ class Monitor(Callback):
         Rows whose objective decides what is best. Without them the training loss decides when to
         stop, and the last average is kept.
     tol : float, default=1e-4
-        Smallest relative decrease of the loss that counts as one.
+        Smallest decrease of the loss that counts as one.
     n_iter_no_change : int, default=10
         Training ends when more epochs than this pass without a decrease.
     decay : float, default=0.98
         Of the moving average, per step.
+    max_epochs : int or None, default=None
+        Training ends after so many epochs that did not diverge.
     """
 
-    def __init__(self, held_out=None, tol=1e-4, n_iter_no_change=10, decay=0.98):
+    def __init__(self, held_out=None, tol=1e-4, n_iter_no_change=10, decay=0.98, max_epochs=None):
         self.held_out = held_out
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.decay = decay
+        self.max_epochs = max_epochs
 
     def on_train_begin(self, net, X=None, **kwargs):
         self.finished_ = False
-        self.n_restarts_ = self.n_stalled_ = self.n_steps_ = self.best_epoch_ = 0
-        self.weights_ = [weight.detach() for weight in net.module_.parameters()]
+        self.loss_curve_, self.validation_scores_ = [], []
+        self.n_restarts_ = self.n_stalled_ = self.n_sound_ = 0
+        self.n_steps_ = self.n_pending_ = 0
+        # Buffers too: running statistics belong to the weights that they were gathered with.
+        tensors = [*net.module_.parameters(), *net.module_.buffers()]
+        self.weights_ = [tensor.detach() for tensor in tensors if tensor.is_floating_point()]
+        # The linear paths are spared: decay leads to a linear autoencoder, not to zero.
+        self.decaying_ = [
+            weight.detach()
+            for name, weight in net.module_.named_parameters()
+            if weight.ndim > 1 and ".skip." not in name
+        ]
         self.average_ = [weight.clone() for weight in self.weights_]
         self.best_weights_ = [weight.clone() for weight in self.weights_]
         self.best_loss_ = math.inf
@@ -230,45 +269,73 @@ class Monitor(Callback):
         self.reference_ = self.best_loss_
         self.limit_ = None
 
-    def follow(self):
-        """Move the average one step towards the weights."""
-        self.n_steps_ += 1
-        share = max(1 - self.decay, 10 / (10 + self.n_steps_))  # forget the start at first
+    def follow(self, net):
+        """Decay and average the weights: once in four steps, which costs less and does as well."""
+        self.n_pending_ += 1
+        if self.n_pending_ == 4:
+            self._catch_up(net)
+
+    def _catch_up(self, net):
+        n = self.n_pending_
+        if n == 0:
+            return
+        self.n_steps_ += n
+        self.n_pending_ = 0
+        if net.alpha:
+            rate = net.optimizer_.param_groups[0]["lr"]
+            torch._foreach_mul_(self.decaying_, max(1 - rate * net.alpha, 0.0) ** n)
+        share = max(1 - self.decay**n, 10 / (10 + self.n_steps_))  # forget the start at first
         torch._foreach_lerp_(self.average_, self.weights_, share)
 
     def on_epoch_end(self, net, **kwargs):
+        self._catch_up(net)
         train_loss = loss = net.history[-1, "train_loss"]
-        if self.limit_ is None:  # far above anything that a decreasing loss passes
-            self.limit_ = train_loss + 10 * max(abs(train_loss), 1)
         if self.held_out is not None:
             values, r2 = self._evaluate_average(net)
             loss = values.mean().item()
             net.history.record("valid_loss", loss)
             net.history.record("valid_r2", r2)
-        if not (math.isfinite(loss) and train_loss <= self.limit_):
+        self.loss_curve_.append(train_loss)
+        if self.held_out is not None:
+            self.validation_scores_.append(r2)
+        if not (math.isfinite(loss) and self._is_sane(train_loss)):
             self._restart(net)
             return
+        self.n_sound_ += 1
         if loss < self.best_loss_:
             self.best_loss_ = loss
-            self.best_epoch_ = len(net.history)
             torch._foreach_copy_(self.best_weights_, self.average_)
             if self.held_out is not None:
                 self.best_values_ = values
         self.n_stalled_ += 1
-        if loss < self.reference_ - self.tol * abs(self.reference_) or self.reference_ == math.inf:
+        if loss < self.reference_ - self.tol:
             self.reference_ = loss
             self.n_stalled_ = 0
-        self.finished_ = self.n_stalled_ > self.n_iter_no_change
+        stalled = self.n_stalled_ > self.n_iter_no_change
+        self.finished_ = stalled or self.n_sound_ == self.max_epochs
 
     def on_train_end(self, net, **kwargs):
+        if self.n_restarts_ and not self.n_sound_:
+            raise Diverged
         kept = self.average_ if self.held_out is None else self.best_weights_
         torch._foreach_copy_(self.weights_, kept)
 
-    def gain(self):
-        """Return how many standard errors the best held-out loss lies below that of the start."""
+    def _is_sane(self, train_loss):
+        """Whether a loss is below what a decreasing loss passes, which the first one sets."""
+        if self.limit_ is None and math.isfinite(train_loss):
+            self.limit_ = train_loss + 10 * max(abs(train_loss), 1)
+        return math.isfinite(train_loss) and train_loss <= self.limit_
+
+    def p_value(self):
+        """Return how likely chance alone made the best weights better than those of the start.
+
+        A paired, one-sided t test over the held-out rows.
+        """
         decrease = (self.start_values_ - self.best_values_).double()
-        error = decrease.std() / math.sqrt(len(decrease))
-        return (decrease.mean() / error).item() if error > 0 else 0.0
+        if len(decrease) < 2 or decrease.std() == 0:
+            return 1.0
+        error = decrease.std().item() / math.sqrt(len(decrease))
+        return stdtr(len(decrease) - 1, -decrease.mean().item() / error)
 
     def _evaluate_average(self, net):
         current = [weight.clone() for weight in self.weights_]
@@ -280,9 +347,9 @@ class Monitor(Callback):
     def _restart(self, net):
         """Go back to the best weights and halve the learning rate."""
         if self.n_restarts_ == MAX_RESTARTS:
-            raise Diverged(self.n_restarts_)
+            raise Diverged
         self.n_restarts_ += 1
-        self.n_steps_ = 0
+        self.n_steps_ = self.n_pending_ = 0
         torch._foreach_copy_(self.weights_, self.best_weights_)
         torch._foreach_copy_(self.average_, self.best_weights_)
         net.optimizer_.state.clear()
@@ -292,3 +359,49 @@ class Monitor(Callback):
 
 class Diverged(Exception):
     """The loss stayed infinite or kept exploding after all restarts."""
+
+
+class EpochTasks(Callback):
+    """Tells scikit-learn's callbacks (1.9) of the fit and of each of its epochs.
+
+    Parameters
+    ----------
+    context : sklearn.callback.CallbackContext
+        The context of the fit.
+    estimator : estimator
+        Whose fit it is.
+    data : dict
+        X, y and metadata of the fit.
+    fitted_attributes : callable
+        Returns the attributes that make a copy of the estimator a fitted one.
+    """
+
+    def __init__(self, context, estimator, data, fitted_attributes):
+        self.context = context
+        self.estimator = estimator
+        self.data = data
+        self.fitted_attributes = fitted_attributes
+
+    def initialize(self):
+        self.context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+        return self
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.task_ = self.context.subcontext(task_name="epoch")
+        self.task_.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+
+    def on_epoch_end(self, net, **kwargs):
+        stop = self.task_.call_on_fit_task_end(
+            estimator=self.estimator,
+            reconstruction_attributes=self.fitted_attributes,
+            **self.data,
+        )
+        if stop:
+            raise KeyboardInterrupt  # skorch's word for it
+
+    def finish(self):
+        """Say that the fit is over, and let go of the data."""
+        self.context.call_on_fit_task_end(
+            estimator=self.estimator, reconstruction_attributes={}, **self.data
+        )
+        self.context = self.estimator = self.data = self.fitted_attributes = None

@@ -21,8 +21,13 @@ def moments(X, weight=None):
     -------
     mean : ndarray of shape (n_features,)
     scale : float
-        1 where all columns are constant.
+        1 where all columns are constant, infinite where the squares overflow.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _moments(X, weight)
+
+
+def _moments(X, weight):
     n = len(X) if weight is None else weight.sum(dtype=np.float64)
     mean = sum(_weights(weight, rows) @ X[rows] for rows in gen_batches(len(X), BATCH_SIZE)) / n
     total = sum(
@@ -32,6 +37,8 @@ def moments(X, weight=None):
     variance = total / n
     # Rounding leaves constant columns a variance of about (eps * mean)**2.
     rounding = np.square(10 * np.finfo(X.dtype).eps * mean).mean()
+    if not np.isfinite(variance):
+        return mean, np.inf
     return mean, float(np.sqrt(variance)) if variance > rounding else 1.0
 
 

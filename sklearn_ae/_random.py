@@ -6,7 +6,7 @@ from threading import Lock
 import torch
 
 _borrowing = Lock()
-_building = Lock()
+_seeding = Lock()
 _n_borrowers = 0
 _lent = None
 
@@ -36,7 +36,8 @@ def borrowed_global_state(seed, device="cpu"):
     if other is not None:
         lent_by_device = other.get_rng_state(device)
         other.manual_seed(seed)
-    torch.default_generator.manual_seed(seed)
+    with _seeding:
+        torch.default_generator.manual_seed(seed)
     try:
         yield
     finally:
@@ -54,7 +55,11 @@ def seeded_construction(seed):
 
     The layers of torch draw their weights from the global generator and from no other. Use inside
     `borrowed_global_state`.
+
+    Parameters
+    ----------
+    seed : int
     """
-    with _building:
+    with _seeding:
         torch.default_generator.manual_seed(seed)
         yield

@@ -12,12 +12,12 @@ from torch import nn
 __all__ = ["MLP", "LinearPlusNetwork"]
 
 ACTIVATIONS = {
-    "identity": nn.Identity,
-    "logistic": nn.Sigmoid,
-    "tanh": nn.Tanh,
-    "relu": nn.ReLU,
-    "silu": nn.SiLU,
-    "gelu": nn.GELU,
+    "identity": lambda x: x,
+    "logistic": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "silu": F.silu,
+    "gelu": F.gelu,
 }
 
 
@@ -36,13 +36,13 @@ class MLP(BaseEstimator):
     activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
         Activation of the hidden layers.
     skip : bool, default=True
-        Whether there are linear paths. Without them (and with hidden layers) the estimator needs
-        ``init="random"``.
+        Whether there are linear paths. Without them, unless there are no hidden layers, the
+        estimator needs ``init="random"``.
     tied : bool, default=False
         Whether the decoder's weights are the transposed weights of the encoder. Biases are free.
     code_activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, \
             default="identity"
-        Activation of the code.
+        Activation of the code. With any but "identity" the estimator needs ``init="random"``.
 
     References
     ----------
@@ -144,9 +144,9 @@ class LinearPlusNetwork(nn.Module):
         paths.
     skip : nn.Module or None
         The linear path, a layer without bias. ``None`` when the perceptron stands alone.
-    activation : nn.Module
+    activation : callable
         Stands between the layers.
-    output_activation : nn.Module or None, default=None
+    output_activation : callable or None, default=None
         Follows the sum of both paths.
     """
 
@@ -162,21 +162,21 @@ class LinearPlusNetwork(nn.Module):
         *inner, last = self.layers
         hidden = x
         for layer in inner:
-            hidden = self.activation(layer(hidden))
+            hidden = self.activation(F.linear(hidden, layer.weight, layer.bias))
         if self.skip is None:
-            out = last(hidden)
+            out = F.linear(hidden, last.weight, last.bias)
         else:
             out = torch.addmm(F.linear(x, self.skip.weight, last.bias), hidden, last.weight.T)
         return out if self.output_activation is None else self.output_activation(out)
 
     @property
     def has_linear_path(self):
-        """Whether the map can be linear: it has a skip path, or no hidden layer."""
-        return self.skip is not None or len(self.layers) == 1
+        """Whether the map can be linear: a skip path or no hidden layer, and a linear output."""
+        return self.output_activation is None and (self.skip is not None or len(self.layers) == 1)
 
     @torch.no_grad()
     def start_linear(self, weight, bias):
-        """Make the map ``weight @ x + bias`` (before the output activation), ready to be trained.
+        """Make the map ``weight @ x + bias``, ready to be trained.
 
         The perceptron's last layer becomes zero. A layer tied to another one follows that one
         instead; only its bias is set, so that the map of the zero vector is ``bias`` all the same.
@@ -221,7 +221,7 @@ class TransposedLinear(nn.Module):
 def _activation(name, parameter):
     if name not in ACTIVATIONS:
         raise ValueError(f"{parameter}={name!r} is unknown; choose one of {sorted(ACTIVATIONS)}.")
-    return ACTIVATIONS[name]()
+    return ACTIVATIONS[name]
 
 
 def _draw_weights(linear, gain=2.0):

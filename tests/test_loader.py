@@ -1,0 +1,104 @@
+from itertools import chain
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from sklearn_ae._loader import Batches, Rows, as_tensor, automatic_batch_size
+
+
+def numbered(n_rows):
+    return np.arange(2.0 * n_rows).reshape(n_rows, 2)
+
+
+def first_column(batches):
+    return [(x[:, 0] / 2).int().tolist() for x, _ in batches]
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(("n_rows", "batch_size"), [(1, 10), (10, 10), (11, 10), (23, 5), (7, 1)])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_every_row_comes_once(n_rows, batch_size, shuffled):
+    batches = Batches(Rows(numbered(n_rows)), batch_size, generator() if shuffled else None)
+    rows = first_column(batches)
+    assert sorted(chain(*rows)) == list(range(n_rows))
+    assert len(rows) == len(batches)
+    assert max(map(len, rows)) <= batch_size
+    assert max(map(len, rows)) - min(map(len, rows)) <= 1
+
+
+def test_one_row_too_many_does_not_make_a_batch_of_one_row():
+    assert [len(x) for x, _ in Batches(Rows(numbered(201)), 100)] == [67, 67, 67]
+
+
+def test_without_a_generator_the_order_is_kept():
+    assert list(chain(*first_column(Batches(Rows(numbered(10)), 4)))) == list(range(10))
+
+
+def test_every_pass_has_another_order():
+    batches = Batches(Rows(numbered(50)), 10, generator())
+    assert first_column(batches) != first_column(batches)
+
+
+def test_order_follows_from_the_seed():
+    first, second = (Batches(Rows(numbered(50)), 10, generator(3)) for _ in range(2))
+    assert first_column(first) == first_column(second)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "size"),
+    [(1, 1), (64, 64), (65, 32), (512, 32), (800, 50), (3200, 200), (10**6, 200)],
+)
+def test_automatic_batch_size(n_rows, size):
+    assert automatic_batch_size(n_rows) == size
+
+
+def test_index_chooses_the_rows_and_their_weights():
+    rows = Rows(numbered(5), np.arange(5.0), np.array([4, 2]))
+    x, weight = rows.take(slice(0, 2))
+    assert len(rows) == 2
+    assert x.tolist() == [[8, 9], [4, 5]]
+    assert weight.tolist() == [4, 2]
+
+
+def test_rows_without_weights_have_none():
+    assert Rows(numbered(5)).take(slice(0, 2))[1] is None
+
+
+@pytest.mark.parametrize(
+    ("weight", "index", "expected"),
+    [
+        (None, None, [1, 1, 1, 1]),
+        (None, np.array([2, 0]), [1, 0, 1, 0]),
+        (np.array([1.0, 2, 3, 4]), None, [1, 2, 3, 4]),
+        (np.array([1.0, 2, 3, 4]), np.array([2, 0]), [1, 0, 3, 0]),
+    ],
+)
+def test_weights_of_rows_that_are_left_out_are_zero(weight, index, expected):
+    assert Rows(numbered(4), weight, index).weights().tolist() == expected
+
+
+@pytest.mark.parametrize("index", [None, np.array([3, 0, 2])])
+def test_dataloader_of_torch_sees_the_same_rows(index):
+    rows = Rows(numbered(4), np.arange(4.0), index)
+    ours = rows.take(slice(0, 3))
+    theirs = next(iter(DataLoader(rows, batch_size=3)))
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_tensor_shares_the_memory_of_a_writeable_array():
+    array = numbered(3)
+    as_tensor(array)[0, 0] = 7
+    assert array[0, 0] == 7
+
+
+def test_tensor_of_a_read_only_array_is_a_copy_and_there_is_no_warning(tmp_path):
+    np.save(tmp_path / "X.npy", numbered(10))
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    as_tensor(X)[0, 0] = 7
+    assert X[0, 0] == 0
+    assert list(chain(*first_column(Batches(Rows(X), 4)))) == list(range(10))
