@@ -30,9 +30,24 @@ from sklearn.utils.validation import (
 )
 
 from ._device import single_precision, usable_device
-from ._loader import FEW_ROWS, Batches, Rows, as_tensor, automatic_batch_size
+from ._loader import (
+    FEW_ROWS,
+    Batches,
+    Rows,
+    as_tensor,
+    automatic_batch_size,
+    merge_equal_rows,
+)
 from ._module import AutoencoderModule
-from ._net import MAX_RESTARTS, AutoencoderNet, Diverged, EpochTasks, Monitor, Objective
+from ._net import (
+    MAX_RESTARTS,
+    AutoencoderNet,
+    Diverged,
+    EpochTasks,
+    Monitor,
+    Objective,
+    optimizer_params,
+)
 from ._pca import moments, principal_axes
 from ._random import borrowed_global_state, seeded_construction
 from ._state import arrays_of, load_arrays, progress_of, resume
@@ -195,13 +210,16 @@ class BaseAutoencoder(
                     self._check_width()
                     parts, module = self._parts, copy.deepcopy(self.module_)
                     settings["batch_size"] = self._settings["batch_size"]
-                net = self._make_net(module, parts, Monitor(max_epochs=1), seed, settings)
-                if not first and self._streaming and settings == self._settings:
+                resumed = not first and self._streaming and settings == self._settings
+                monitor = Monitor(max_epochs=1, n_before=self._n_steps if resumed else 0)
+                net = self._make_net(module, parts, monitor, seed, settings)
+                if resumed:
                     with single_precision(module):
                         resume(net, progress_of(self.net_))
                 self._train(net, rows)
             self._keep(net, parts, seed, settings, streaming=True)
-            self.loss_curve_ = past + net.monitor.loss_curve_
+            self._n_steps = monitor.n_warm_
+            self.loss_curve_ = past + monitor.loss_curve_
             self.n_iter_ = len(self.loss_curve_)
             self.validation_scores_ = None
             self.best_loss_ = min(self.loss_curve_, default=np.inf)
@@ -378,7 +396,7 @@ class BaseAutoencoder(
             LOSSES[self.loss]().check(X)
         weight = self._check_weight(X, sample_weight)
         if len(X) <= FEW_ROWS:
-            X, weight = _merge_equal_rows(X, weight)
+            X, weight = merge_equal_rows(X, weight)
         if weight is None or np.all(weight == weight[0]):
             return X, None
         counts = weight > 0
@@ -477,9 +495,10 @@ class BaseAutoencoder(
     def _new_module(self, parts, X, weight, start_from, seed):
         """Return a module scaled to X and, if asked for, started at the PCA of some of its rows."""
         mean, scale = moments(X, weight)
-        if not np.isfinite(scale):
+        limits = np.finfo(X.dtype)
+        if not limits.tiny < scale**2 < limits.max:
             raise ValueError(
-                f"The variance of X overflows: its largest value is {np.abs(X).max():.3g} in size. "
+                f"The variance of X, {scale:.3g} squared, is out of the range of {X.dtype}. "
                 "Rescale X, for example with StandardScaler."
             )
         module = self._build_module(parts, self.n_components, X.dtype, seed)
@@ -568,7 +587,7 @@ class BaseAutoencoder(
         own = settings.pop("net_params")
         solver = settings.pop("solver")
         if "optimizer" not in own:
-            defaults |= _optimizer_params(solver, settings["device"])
+            defaults |= optimizer_params(solver, settings["device"])
         objective = self._make_objective(parts, module.scale.item(), seed, settings["device"])
         net_params = defaults | settings | own
         return AutoencoderNet(module, objective, monitor=monitor, **net_params).initialize()
@@ -691,29 +710,3 @@ class BaseAutoencoder(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _optimizer_params(solver, device):
-    """Return the parameters of a skorch net that make its optimizer."""
-    if solver == "sgd":
-        momentum = {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
-        return {"optimizer": torch.optim.SGD} | momentum
-    return {
-        "optimizer": torch.optim.Adam,
-        "optimizer__betas": (0.9, 0.99),
-        # PCA is a stationary point of the linear paths: what gradient they have at the start is
-        # rounding, which the usual eps of 1e-8 would scale up to steps that differ by machine.
-        "optimizer__eps": 1e-5,
-        # On the CPU this makes small steps a third cheaper.
-        "optimizer__fused": torch.device(device).type in ("cpu", "cuda"),
-    }
-
-
-def _merge_equal_rows(X, weight):
-    """Return the different rows of X and the sums of their weights.
-
-    With few rows it matters which of them are held out. Afterwards a row of weight 2 and two equal
-    rows are the same data, in the same order.
-    """
-    rows, group = np.unique(X, axis=0, return_inverse=True)
-    return rows, np.bincount(group.ravel(), weights=weight).astype(X.dtype)

@@ -57,8 +57,9 @@ def single_precision(module):
     module : AutoencoderModule
     """
     dtype = module.offset.dtype
-    too_fine = (module.offset.abs().max() >= 1000 * module.scale).item()
-    if dtype == torch.float32 or too_fine:
+    scale, largest = module.scale.item(), module.offset.abs().max().item()
+    resolved = largest < 1000 * scale and 1e-15 < scale < 1e15  # the squares, too
+    if dtype == torch.float32 or not resolved:
         yield
         return
     before = _float_tensors(module)

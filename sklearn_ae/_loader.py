@@ -106,3 +106,23 @@ def as_tensor(array):
     if not array.flags.writeable or min(array.strides, default=0) < 0:
         array = np.array(array, order="C")
     return torch.from_numpy(array)
+
+
+def merge_equal_rows(X, weight):
+    """Return the different rows of X and the sums of their weights.
+
+    With few rows it matters which of them are held out. Afterwards a row of weight 2 and two equal
+    rows are the same data, in the same order.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,) or None
+
+    Returns
+    -------
+    rows : ndarray of shape (n_different, n_features)
+    weight : ndarray of shape (n_different,)
+    """
+    rows, group = np.unique(X, axis=0, return_inverse=True)
+    return rows, np.bincount(group.ravel(), weights=weight).astype(X.dtype)

@@ -142,12 +142,13 @@ def test_callback_cloned_into_a_grid_search_hears_the_epochs():
 
 
 @pytest.mark.parametrize("where", ["alone", "pipeline", "grid search", "grid search of pipeline"])
-def test_progress_bar_shows_the_epochs(where, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")  # in a narrower terminal the bars lose their ends
+def test_progress_bar_shows_the_epochs(where, capsys):
     if without_callbacks(quick()):
         return
+    import rich
     from sklearn.callback import ProgressBar
 
+    rich.reconfigure(width=200)  # in a narrow terminal the bars lose their ends
     pipeline = make_pipeline(StandardScaler(), quick(), LogisticRegression())
     estimator = {
         "alone": quick(),
