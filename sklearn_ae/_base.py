@@ -496,7 +496,7 @@ class BaseAutoencoder(
         """Return a module scaled to X and, if asked for, started at the PCA of some of its rows."""
         mean, scale = moments(X, weight)
         limits = np.finfo(X.dtype)
-        if not limits.tiny < scale**2 < limits.max:
+        if not float(limits.tiny) < scale**2 < float(limits.max):
             raise ValueError(
                 f"The variance of X, {scale:.3g} squared, is out of the range of {X.dtype}. "
                 "Rescale X, for example with StandardScaler."
