@@ -210,7 +210,7 @@ def test_validation_that_leaves_nothing_to_train_on_is_refused(n_samples):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_variance_that_overflows_is_named(dtype):
-    bad = X.astype(dtype) / X.max() * np.finfo(dtype).max
+    bad = (X / X.max() * float(np.finfo(dtype).max)).astype(dtype)
     with pytest.raises((ValueError, RuntimeError), match=r"[Rr]escale X"):
         quick(max_iter=50).fit(bad)
 
