@@ -33,7 +33,9 @@ class AutoencoderTransformer(BaseAutoencoder):
         What builds encoder and decoder in place of `hidden_layer_sizes` and `activation`: an object
         of `sklearn_ae.architectures`, or any other with ``get_params`` and
         ``build(n_features, n_components)``, which returns two modules. Its parameters can be
-        searched, as ``architecture__tied``.
+        searched, as ``architecture__tied``. For ``init="pca"`` both modules need the attribute
+        ``has_linear_path`` and the methods ``start_linear`` and ``linear_parameters`` of
+        `sklearn_ae.architectures.LinearPlusNetwork`.
     loss : {"squared_error", "log_loss", "poisson"} or callable, default="squared_error"
         What is lost. "squared_error" for real values, relative to their variance; "log_loss" for
         values in [0, 1], decoded through a sigmoid; "poisson" for counts, decoded through an
@@ -49,7 +51,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         Where training starts. "pca" needs linear paths; "random" builds none.
     alpha : float, default=0.3
         Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
-        More of it keeps the result nearer to PCA: more bias, less variance.
+        More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths
+        it keeps it nearer to the mean.
     solver : {"adam", "sgd"}, default="adam"
         Optimizer: Adam, or stochastic gradient descent with Nesterov's momentum of 0.9.
     batch_size : int or "auto", default="auto"
@@ -63,14 +66,14 @@ class AutoencoderTransformer(BaseAutoencoder):
     tol : float, default=1e-3
         Smallest decrease of the loss that counts as one. For the squared error it is a share of the
         variance.
-    n_iter_no_change : int, default=8
+    n_iter_no_change : int, default=12
         Training ends when more epochs than this pass without a decrease by `tol`.
     early_stopping : bool or "auto", default="auto"
         Whether to hold rows out, whose loss then decides what the best weights are, when to stop,
         and whether they are better than PCA. "auto" does unless there is but one row. False stops
         by the training loss, and promises nothing about PCA.
     validation_fraction : float, default=0.15
-        Share of the rows that is held out, rounded up.
+        Share of the rows that is held out, rounded up; at least 8 rows or a quarter of them.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last one, with the loss, penalty and settings
         of now.
@@ -94,6 +97,9 @@ class AutoencoderTransformer(BaseAutoencoder):
         The net, with ``encode``, ``decode`` and ``forward``, which take tensors in the units of X.
     net_ : skorch.NeuralNet
         What trained it.
+    is_pca_ : bool
+        Whether training did not help on the held-out rows, so that the model is the PCA of all
+        rows. The curves and `best_loss_` then tell of the attempt.
     n_iter_ : int
         Number of epochs.
     loss_curve_ : list of float
@@ -110,9 +116,11 @@ class AutoencoderTransformer(BaseAutoencoder):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, if X had any that are strings.
 
-    Notes ----- Training computes in float32 wherever that resolves the data, which is twice as
-    fast; everything afterwards computes in the dtype of the X of `fit`. Nets too small to profit
-    from several threads train on one.
+    Notes
+    -----
+    Training computes in float32 wherever that resolves the data, which is twice as fast; everything
+    afterwards computes in the dtype of the X of `fit`. Nets too small to profit from several
+    threads train on one.
 
     A model starts at the PCA of the rows it is trained on, and its weights after the epoch with the
     smallest held-out loss are kept if a one-sided paired t test (p < 0.00135) finds them better on
@@ -172,7 +180,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         learning_rate_init=0.02,
         max_iter=500,
         tol=1e-3,
-        n_iter_no_change=8,
+        n_iter_no_change=12,
         early_stopping="auto",
         validation_fraction=0.15,
         warm_start=False,

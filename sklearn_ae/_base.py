@@ -1,6 +1,5 @@
 """What every autoencoder does, whatever its module and its objective."""
 
-import copy
 import inspect
 import warnings
 from abc import ABCMeta, abstractmethod
@@ -131,6 +130,7 @@ class BaseAutoencoder(
             If the loss diverges even at a much smaller learning rate.
         """
         with self._unchanged_on_error():
+            given = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
             X, weight = self._check_training_data(X, sample_weight, reset=True)
             seed = self._draw_seed()
             with borrowed_global_state(seed, self.device):
@@ -140,15 +140,18 @@ class BaseAutoencoder(
                 if continued:
                     module = self._continued_module(parts, X.dtype)
                 else:
+                    self._warn_if_copying_is_easy(parts)
                     module = self._new_module(parts, X, weight, train, seed)
                 monitor = Monitor(held_out, tol=self.tol, n_iter_no_change=self.n_iter_no_change)
                 settings = self._net_settings(len(train), self.max_iter)
-                tasks = self._epoch_tasks(X, y, sample_weight, module)
+                tasks = self._epoch_tasks(given, module, monitor)
                 net = self._make_net(module, parts, monitor, seed, settings, tasks)
                 self._train(net, train)
-                if self.init == "pca" and held_out is not None and not continued:
-                    self._return_to_pca_unless_better(net, parts, Rows(X, weight), seed)
+                is_pca = not continued and self._is_better_as_pca(parts, monitor)
+                if is_pca:
+                    self._start_at_pca(module, parts["loss"], Rows(X, weight), seed)
             self._keep(net, parts, seed, settings, streaming=False)
+            self.is_pca_ = is_pca
             self.n_iter_ = len(monitor.loss_curve_)
             self.loss_curve_ = monitor.loss_curve_
             self.validation_scores_ = None if held_out is None else monitor.validation_scores_
@@ -180,7 +183,7 @@ class BaseAutoencoder(
         y : None
             Ignored, present for pipelines.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts.
+            How much each row counts, relative to the others of this call.
 
         Returns
         -------
@@ -203,14 +206,16 @@ class BaseAutoencoder(
             # Dropout must not draw the same mask in every call.
             with borrowed_global_state((seed + len(past)) % 2**31, self.device):
                 settings = self._net_settings(len(X), max_epochs=MAX_RESTARTS + 1)
+                parts = self._collect_parts()
                 if first:
-                    parts = self._collect_parts()
+                    self._warn_if_copying_is_easy(parts)
                     module = self._new_module(parts, X, weight, rows, seed)
                 else:
-                    self._check_width()
-                    parts, module = self._parts, copy.deepcopy(self.module_)
-                    settings["batch_size"] = self._settings["batch_size"]
-                resumed = not first and self._streaming and settings == self._settings
+                    module = self._continued_module(parts, self._dtype)
+                same = not first and settings == self._settings | {
+                    "batch_size": settings["batch_size"]
+                }
+                resumed = same and self._streaming
                 monitor = Monitor(max_epochs=1, n_before=self._n_steps if resumed else 0)
                 net = self._make_net(module, parts, monitor, seed, settings)
                 if resumed:
@@ -219,6 +224,7 @@ class BaseAutoencoder(
                 self._train(net, rows)
             self._keep(net, parts, seed, settings, streaming=True)
             self._n_steps = monitor.n_warm_
+            self.is_pca_ = False
             self.loss_curve_ = past + monitor.loss_curve_
             self.n_iter_ = len(self.loss_curve_)
             self.validation_scores_ = None
@@ -392,8 +398,9 @@ class BaseAutoencoder(
         """Return the rows of X that count, and their weights of mean 1 or None if all are equal."""
         self._check_parameters()
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
-        if isinstance(self.loss, str) and hasattr(LOSSES[self.loss], "check"):
-            LOSSES[self.loss]().check(X)
+        loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
+        if hasattr(loss, "check"):
+            loss.check(X)
         weight = self._check_weight(X, sample_weight)
         if len(X) <= FEW_ROWS:
             X, weight = merge_equal_rows(X, weight)
@@ -421,10 +428,17 @@ class BaseAutoencoder(
                 f"device={self.device!r} is not available here. Use device='cpu', or a device that "
                 "torch can reach."
             )
+        parts = {name: getattr(self, name) for name in ("loss", "architecture")}
+        parts["penalty"], parts["corruption"] = self._regularizers()
+        for name, part in parts.items():
+            if isinstance(part, type):
+                raise ValueError(
+                    f"{name}={part.__name__} is a class. Give an object of it: {part.__name__}()."
+                )
         if self.architecture is None:
             return
         defaults = inspect.signature(type(self).__init__).parameters
-        for name in ("hidden_layer_sizes", "activation"):
+        for name in {"hidden_layer_sizes", "activation"} & set(defaults):
             if not np.array_equal(getattr(self, name), defaults[name].default):
                 raise ValueError(
                     f"{name}={getattr(self, name)!r} and architecture={self.architecture!r} are "
@@ -449,7 +463,8 @@ class BaseAutoencoder(
     def _split(self, X, weight, seed):
         """Return the rows to train on and the rows held out, or None."""
         n_samples = len(X)
-        n_held_out = ceil(self.validation_fraction * n_samples)
+        # Of fewer rows no test could say that they are reconstructed better than by PCA.
+        n_held_out = max(ceil(self.validation_fraction * n_samples), min(8, n_samples // 4))
         if self.early_stopping is False or (self.early_stopping == "auto" and n_samples == 1):
             return Rows(X, weight), None
         if n_held_out >= n_samples:
@@ -465,15 +480,6 @@ class BaseAutoencoder(
     def _collect_parts(self):
         """Return copies of what the module and the objective are made of, by name."""
         penalty, corruption = self._regularizers()
-        if self.n_components >= self.n_features_in_ and penalty is None and corruption is None:
-            warnings.warn(
-                f"n_components={self.n_components} is not below the {self.n_features_in_} features "
-                "of X and nothing else constrains the code, so the net can copy its input and "
-                "learn nothing. Use fewer components, a penalty or a corruption; "
-                "DenoisingAutoencoder, ContractiveAutoencoder and SparseAutoencoder have one.",
-                UserWarning,
-                stacklevel=4,
-            )
         architecture = self.architecture
         if architecture is None:
             skip = self.init == "pca"
@@ -486,11 +492,37 @@ class BaseAutoencoder(
         }
         return {name: clone(part, safe=False) for name, part in parts.items()}
 
+    def _warn_if_copying_is_easy(self, parts):
+        free = parts["penalty"] is None and parts["corruption"] is None
+        if free and self.n_components >= self.n_features_in_:
+            warnings.warn(
+                f"n_components={self.n_components} is not below the {self.n_features_in_} features "
+                "of X and nothing else constrains the code, so the net can copy its input and "
+                "learn nothing. Use fewer components, a penalty (penalty=L2()) or a corruption "
+                "(corruption=GaussianNoise()); that is what sets DenoisingAutoencoder, "
+                "ContractiveAutoencoder and SparseAutoencoder apart.",
+                UserWarning,
+                stacklevel=4,
+            )
+
     def _build_module(self, parts, n_components, dtype, seed):
+        """Return an untrained module, whose widths have been tried."""
+        n_features = self.n_features_in_
         with seeded_construction(seed):
-            encoder, decoder = parts["architecture"].build(self.n_features_in_, n_components)
+            encoder, decoder = parts["architecture"].build(n_features, n_components)
             module = self._make_module(encoder, decoder, getattr(parts["loss"], "link", None))
-        return module.to(as_tensor(np.empty(0, dtype)).dtype)
+        module = module.to(as_tensor(np.empty(0, dtype)).dtype).eval()
+        with torch.no_grad():
+            code = module.encode(module.offset.expand(2, -1))
+            back = module.decoder(code.new_zeros(2, n_components))
+        for what, tensor, width in (("code", code, n_components), ("output", back, n_features)):
+            if tensor.shape != (2, width):
+                raise ValueError(
+                    f"{parts['architecture']!r} builds a net whose {what} for 2 rows has shape "
+                    f"{tuple(tensor.shape)} instead of (2, {width}), for n_features={n_features} "
+                    f"and n_components={n_components}."
+                )
+        return module
 
     def _new_module(self, parts, X, weight, start_from, seed):
         """Return a module scaled to X and, if asked for, started at the PCA of some of its rows."""
@@ -506,11 +538,13 @@ class BaseAutoencoder(
         module.scale.fill_(scale)
         if self.init == "pca":
             for coder in (module.encoder, module.decoder):
-                if not getattr(coder, "has_linear_path", False):
+                startable = hasattr(coder, "start_linear")
+                if not (startable and getattr(coder, "has_linear_path", False)):
                     raise ValueError(
                         f"init='pca' starts from linear paths, and {parts['architecture']!r} has "
-                        "not got them. Use init='random', or an architecture with skip=True and "
-                        "code_activation='identity'."
+                        "not got them. Use init='random'; or MLP with skip=True and "
+                        "code_activation='identity'; or wrap the coders of your own architecture "
+                        "in sklearn_ae.architectures.LinearPlusNetwork."
                     )
             self._start_at_pca(module, parts["loss"], start_from, seed)
         return module
@@ -534,26 +568,28 @@ class BaseAutoencoder(
         module.encoder.start_linear(axes, torch.zeros(self.n_components))
         module.decoder.start_linear(weight, bias)
 
-    def _return_to_pca_unless_better(self, net, parts, rows, seed):
-        """Undo training that did not help on the held-out rows, which then help PCA instead.
+    def _is_better_as_pca(self, parts, monitor):
+        """Whether training started at PCA and did not help on the held-out rows.
 
         A penalty or a corruption asks for something else than PCA, and gets it.
         """
         plain = parts["penalty"] is None and parts["corruption"] is None
-        if plain and net.monitor.p_value() > SIGNIFICANCE:
-            self._start_at_pca(net.module, parts["loss"], rows, seed)
+        if self.init != "pca" or not plain or not monitor.has_held_out_:
+            return False
+        return bool(monitor.p_value() > SIGNIFICANCE)
 
     def _continued_module(self, parts, dtype):
         """Return a module of the same weights as the fitted one, for a warm start."""
         self._check_width()
-        module = self._build_module(parts, self.n_components, dtype, self._seed)
-        try:
-            load_arrays(module, arrays_of(self.module_))
-        except ValueError:
+        fitted, asked = self._parts["architecture"], parts["architecture"]
+        if repr(fitted) != repr(asked):
             raise ValueError(
-                f"warm_start=True goes on with the fitted {self._parts['architecture']!r}, but "
-                f"{parts['architecture']!r} is asked for. Set warm_start=False to start anew."
-            ) from None
+                f"The fitted net is that of {fitted!r}, and training cannot go on with {asked!r}, "
+                "which hidden_layer_sizes, activation, init or architecture ask for now. Call fit "
+                "with warm_start=False to start anew."
+            )
+        module = self._build_module(parts, self.n_components, dtype, self._seed)
+        load_arrays(module, arrays_of(self.module_))
         return module
 
     def _net_settings(self, n_rows, max_epochs):
@@ -592,7 +628,7 @@ class BaseAutoencoder(
         net_params = defaults | settings | own
         return AutoencoderNet(module, objective, monitor=monitor, **net_params).initialize()
 
-    def _epoch_tasks(self, X, y, sample_weight, module):
+    def _epoch_tasks(self, data, module, monitor):
         """Return what tells scikit-learn's callbacks of each epoch; None if there are none."""
         if not hasattr(self, "_skl_callbacks"):
             return None
@@ -601,18 +637,18 @@ class BaseAutoencoder(
 
         def fitted_attributes():
             return {
-                "module_": copy.deepcopy(module).eval().to(dtype),
+                "module_": monitor.average_in(module).eval().to(dtype),
                 "n_features_in_": self.n_features_in_,
                 "_n_features_out": self.n_components,
             }
 
-        data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         return EpochTasks(context, self, data, fitted_attributes)
 
     def _train(self, net, rows):
         """Train a net in single precision, and let go of the data."""
         try:
             with single_precision(net.module):
+                net.criterion_.to(net.module.offset.dtype)  # a penalty may have buffers
                 net.partial_fit(rows)
         except Diverged:
             low, high = rows.X.min(), rows.X.max()

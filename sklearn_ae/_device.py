@@ -17,7 +17,7 @@ def usable_device(device):
     device : str
     """
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()  # the meta device has no values
     except (RuntimeError, AssertionError):  # what torch raises differs from device to device
         return "cpu"
     return device
@@ -62,24 +62,28 @@ def single_precision(module):
     if dtype == torch.float32 or not resolved:
         yield
         return
-    before = _float_tensors(module)
+    before = [tensor.clone() for tensor in float_tensors(module)]
     module.float()
-    rounded = _float_tensors(module)
+    rounded = [tensor.clone() for tensor in float_tensors(module)]
     try:
         yield
     finally:
-        trained = _float_tensors(module)
+        trained = float_tensors(module)
         module.to(dtype)
         # Adding the change keeps what float64 knew of weights that hardly moved.
-        for tensor, *values in zip(_views(module), before, rounded, trained, strict=True):
+        for tensor, *values in zip(float_tensors(module), before, rounded, trained, strict=True):
             start, start_rounded, end = (value.to(dtype) for value in values)
             tensor.copy_(start + (end - start_rounded))
 
 
-def _views(module):
+def float_tensors(module):
+    """Return parameters and buffers that hold real numbers, detached, shared ones once.
+
+    Buffers too: running statistics belong to the weights that they were gathered with.
+
+    Parameters
+    ----------
+    module : nn.Module
+    """
     tensors = [*module.parameters(), *module.buffers()]
     return [tensor.detach() for tensor in tensors if tensor.is_floating_point()]
-
-
-def _float_tensors(module):
-    return [tensor.clone() for tensor in _views(module)]

@@ -1,5 +1,6 @@
 """The training loop: a skorch net, what it minimises, and when it stops."""
 
+import copy
 import inspect
 import math
 import warnings
@@ -10,7 +11,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, PrintLog
 from torch import nn
 
-from ._device import fitting_threads
+from ._device import fitting_threads, float_tensors
 from ._loader import Rows
 
 WARM_UP = 50  # steps: the first ones of Adam are as long as any, and would leave a good start
@@ -48,10 +49,22 @@ class Objective(nn.Module):
     def forward(self, module, x):
         """Return the values of the rows of x, shape (n_rows,), and the module's output."""
         output = module(x if self.corruption is None else self._corrupted(x))
-        values = self.loss(output.reconstruction, x) / self.unit
-        if self.penalty is not None:
-            values = values + self.penalty(module, x, output)
-        return values, output
+        values = self.loss(output.reconstruction, x)
+        if values.shape != x.shape[:1]:
+            raise ValueError(
+                f"loss={self.loss!r} returned shape {tuple(values.shape)} for a batch of shape "
+                f"{tuple(x.shape)}. Return one value per row, for example the mean over dim=1."
+            )
+        values = values / self.unit
+        if self.penalty is None:
+            return values, output
+        penalty = self.penalty(module, x, output)
+        if penalty.shape not in ((), x.shape[:1]):
+            raise ValueError(
+                f"penalty={self.penalty!r} returned shape {tuple(penalty.shape)} for a batch of "
+                f"shape {tuple(x.shape)}. Return one value per row, or one for the batch."
+            )
+        return values + penalty, output
 
     def _corrupted(self, x):
         if self.training:
@@ -111,7 +124,7 @@ class AutoencoderNet(NeuralNet):
         return step
 
     def _take_step(self, batch):
-        if self.needs_closure_ or self._listeners("on_grad_computed"):
+        if self.needs_closure_:
             return super().train_step(batch)
         self.optimizer_.zero_grad()
         step = self.train_step_single(batch)
@@ -121,7 +134,7 @@ class AutoencoderNet(NeuralNet):
     def initialize_optimizer(self, *args, **kwargs):
         super().initialize_optimizer(*args, **kwargs)
         closure = inspect.signature(type(self.optimizer_).step).parameters["closure"]
-        self.needs_closure_ = closure.default is not None
+        self.needs_closure_ = closure.default is not None or self._listeners("on_grad_computed")
         return self
 
     def _loss(self, batch):
@@ -179,7 +192,7 @@ class AutoencoderNet(NeuralNet):
             values.append(weight * value)
             error += weight @ (output.reconstruction - x).square().sum(dim=1)
             total += weight @ (x - self.module_.offset).square().sum(dim=1)
-        return torch.cat(values), 1 - (error / total).item()
+        return torch.cat(values), 1 - (error / total).item() if error else 1.0
 
     def infer(self, x, **fit_params):
         return self.module_(self._tensor(x)).reconstruction  # what net_.predict gives back
@@ -242,9 +255,9 @@ class Monitor(Callback):
     held_out : Rows or None, default=None
         Rows whose objective decides what is best. Without them the training loss decides when to
         stop, and the last average is kept.
-    tol : float, default=1e-4
+    tol : float, default=1e-3
         Smallest decrease of the loss that counts as one.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int, default=12
         Training ends when more epochs than this pass without a decrease.
     decay : float, default=0.98
         Of the moving average, per step.
@@ -257,8 +270,8 @@ class Monitor(Callback):
     def __init__(
         self,
         held_out=None,
-        tol=1e-4,
-        n_iter_no_change=10,
+        tol=1e-3,
+        n_iter_no_change=12,
         decay=0.98,
         max_epochs=None,
         n_before=0,
@@ -275,18 +288,19 @@ class Monitor(Callback):
         self.loss_curve_, self.validation_scores_ = [], []
         self.n_restarts_ = self.n_stalled_ = self.n_sound_ = 0
         self.n_steps_ = self.n_pending_ = 0
-        # Buffers too: running statistics belong to the weights that they were gathered with.
-        tensors = [*net.module_.parameters(), *net.module_.buffers()]
-        self.weights_ = [tensor.detach() for tensor in tensors if tensor.is_floating_point()]
-        # The linear paths are spared: decay leads to a linear autoencoder, not to zero.
+        self.weights_ = float_tensors(net.module_)
+        # Linear paths are spared: decay leads to a linear autoencoder, not to zero.
+        coders = [part for part in net.module_.modules() if hasattr(part, "linear_parameters")]
+        spared = {id(weight) for coder in coders for weight in coder.linear_parameters()}
         self.decaying_ = [
             weight.detach()
-            for name, weight in net.module_.named_parameters()
-            if weight.ndim > 1 and ".skip." not in name
+            for weight in net.module_.parameters()
+            if weight.ndim > 1 and id(weight) not in spared
         ]
         self.average_ = [weight.clone() for weight in self.weights_]
         self.best_weights_ = [weight.clone() for weight in self.weights_]
         self.best_loss_ = math.inf
+        self.has_held_out_ = self.held_out is not None
         if self.held_out is not None:
             self.start_values_, _ = net.evaluate(self.held_out)
             self.best_values_ = self.start_values_
@@ -313,7 +327,7 @@ class Monitor(Callback):
             return
         self.n_steps_ += n
         self.n_pending_ = 0
-        if net.alpha:
+        if net.alpha and self.decaying_:
             rate = net.optimizer_.param_groups[0]["lr"]
             torch._foreach_mul_(self.decaying_, max(1 - rate * net.alpha, 0.0) ** n)
         share = max(1 - self.decay**n, 10 / (10 + self.n_steps_))  # forget the start at first
@@ -357,6 +371,13 @@ class Monitor(Callback):
         if self.limit_ is None and math.isfinite(train_loss):
             self.limit_ = train_loss + 10 * max(abs(train_loss), 1)
         return math.isfinite(train_loss) and train_loss <= self.limit_
+
+    def average_in(self, module):
+        """Return a copy of a module, with the averaged weights in it."""
+        module = copy.deepcopy(module)
+        for tensor, average in zip(float_tensors(module), self.average_, strict=True):
+            tensor.copy_(average)
+        return module
 
     def p_value(self):
         """Return how likely chance alone made the best weights better than those of the start.

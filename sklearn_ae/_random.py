@@ -53,13 +53,17 @@ def borrowed_global_state(seed, device="cpu"):
 def seeded_construction(seed):
     """Seed torch's global CPU generator for a block that builds modules, one thread at a time.
 
-    The layers of torch draw their weights from the global generator and from no other. Use inside
-    `borrowed_global_state`.
+    The layers of torch draw their weights from the global generator and from no other. What others
+    draw from it afterwards does not depend on what was built.
 
     Parameters
     ----------
     seed : int
     """
     with _seeding:
+        before = torch.get_rng_state()
         torch.default_generator.manual_seed(seed)
-        yield
+        try:
+            yield
+        finally:
+            torch.set_rng_state(before)

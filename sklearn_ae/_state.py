@@ -80,7 +80,10 @@ def resume(net, progress):
         group["lr"] = rate
     net.optimizer_.load_state_dict(optimizer)
     net.iterator_train__generator.set_state(_tensor(progress["order"]))
-    net.criterion_.generator.set_state(_tensor(progress["noise"]))
+    noise = _tensor(progress["noise"])
+    # The generators of different devices cannot take each other's state.
+    if noise.shape == net.criterion_.generator.get_state().shape:
+        net.criterion_.generator.set_state(noise)
 
 
 def _tensors(module):

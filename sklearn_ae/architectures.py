@@ -12,7 +12,7 @@ from torch import nn
 __all__ = ["MLP", "LinearPlusNetwork"]
 
 ACTIVATIONS = {
-    "identity": lambda x: x,
+    "identity": nn.Identity(),
     "logistic": torch.sigmoid,
     "tanh": torch.tanh,
     "relu": torch.relu,
@@ -30,7 +30,7 @@ class MLP(BaseEstimator):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(128,)
+    hidden_layer_sizes : int or sequence of int, default=(128, 64)
         Width of each hidden layer of the encoder; the decoder has them in reverse. Empty for a
         linear autoencoder.
     activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
@@ -62,7 +62,7 @@ class MLP(BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=(128,),
+        hidden_layer_sizes=(128, 64),
         activation="silu",
         *,
         skip=True,
@@ -174,6 +174,11 @@ class LinearPlusNetwork(nn.Module):
         """Whether the map can be linear: a skip path or no hidden layer, and a linear output."""
         return self.output_activation is None and (self.skip is not None or len(self.layers) == 1)
 
+    def linear_parameters(self):
+        """Return the weights of the linear path, which weight decay spares."""
+        path = self.skip if self.skip is not None else self.layers[0]
+        return list(path.parameters()) if self.has_linear_path else []
+
     @torch.no_grad()
     def start_linear(self, weight, bias):
         """Make the map ``weight @ x + bias``, ready to be trained.
@@ -190,13 +195,13 @@ class LinearPlusNetwork(nn.Module):
         """
         last = self.layers[-1]
         linear = last if self.skip is None else self.skip
-        bias = torch.as_tensor(bias, dtype=last.bias.dtype)
+        bias = torch.as_tensor(bias).to(last.bias)
         if isinstance(linear, nn.Linear):
             linear.weight.copy_(torch.as_tensor(weight))
             if self.skip is not None:
                 last.weight.zero_()
         last.bias.zero_()
-        hidden = torch.zeros(1, self.layers[0].weight.shape[1], dtype=last.bias.dtype)
+        hidden = last.bias.new_zeros(1, self.layers[0].weight.shape[1])
         for layer in self.layers:
             hidden = layer(hidden if layer is self.layers[0] else self.activation(hidden))
         last.bias.copy_(bias - hidden[0])

@@ -161,3 +161,15 @@ def test_build_leaves_the_architecture_as_it_was():
     before = joblib.hash(architecture)
     architecture.build(3, 2)
     assert joblib.hash(architecture) == before == joblib.hash(clone(architecture))
+
+
+def test_linear_start_stays_on_the_device_of_the_module():
+    encoder, _ = MLP((8,)).build(4, 2)
+    encoder.to("meta").start_linear(np.ones((2, 4)), np.zeros(2))
+    assert encoder.layers[-1].bias.device.type == "meta"
+
+
+@pytest.mark.parametrize(("hidden", "spared"), [((8,), "skip.weight"), ((), "layers.0.weight")])
+def test_weight_decay_is_told_the_linear_path(hidden, spared):
+    encoder, _ = MLP(hidden).build(4, 2)
+    assert any(p is dict(encoder.named_parameters())[spared] for p in encoder.linear_parameters())

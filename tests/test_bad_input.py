@@ -2,10 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
+from torch import nn
 
 from sklearn_ae import AutoencoderTransformer
 from sklearn_ae.architectures import MLP
+from sklearn_ae.losses import LogLoss
 
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 
@@ -244,3 +247,54 @@ def test_fit_that_fails_leaves_a_fitted_estimator_as_it_was(case, frame):
     now = estimator.module_.state_dict().values()
     assert all((a == b).all() for a, b in zip(weights, now, strict=True))
     np.testing.assert_array_equal(estimator.transform(again), codes)
+
+
+# What a user hands in
+
+
+class Linear(BaseEstimator):
+    """An architecture of one's own, of any width."""
+
+    def __init__(self, code=0, output=0):
+        self.code = code
+        self.output = output
+
+    def build(self, n_features, n_components):
+        return (
+            nn.Linear(n_features, n_components + self.code),
+            nn.Linear(n_components, n_features + self.output),
+        )
+
+
+@pytest.mark.parametrize("wrong", [{"code": 1}, {"output": -3}, {"output": 1}])
+def test_architecture_of_the_wrong_width_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"Linear\(.*\) builds a net whose (code|output) for"):
+        quick(architecture=Linear(**wrong), init="random").fit(X)
+
+
+def test_architecture_without_linear_paths_cannot_start_at_pca():
+    with pytest.raises(ValueError, match=r"Linear\(\) has not got them\. Use init='random'"):
+        quick(architecture=Linear(), init="pca").fit(X)
+
+
+@pytest.mark.parametrize("name", ["loss", "penalty", "corruption", "architecture"])
+def test_class_in_the_place_of_an_object_is_refused(name):
+    with pytest.raises(ValueError, match=rf"{name}=MLP is a class\. Give an object of it: MLP\(\)"):
+        quick(**{name: MLP}).fit(X)
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+@pytest.mark.parametrize("loss", [nn.MSELoss(), lambda r, x: (r - x) ** 2], ids=["mean", "none"])
+def test_loss_must_return_one_value_per_row(loss, early_stopping):
+    with pytest.raises(ValueError, match=r"loss=.* returned shape .*Return one value per row"):
+        quick(loss=loss, early_stopping=early_stopping).fit(X)
+
+
+def test_penalty_must_return_one_value_per_row_or_one():
+    with pytest.raises(ValueError, match=r"penalty=.* returned shape \(\d+, 2\)"):
+        quick(penalty=lambda module, x, output: output.code).fit(X)
+
+
+def test_loss_given_as_an_object_checks_the_data_too():
+    with pytest.raises(ValueError, match="needs data in"):
+        quick(loss=LogLoss()).fit(X)

@@ -9,6 +9,7 @@ from sklearn.datasets import load_iris
 from sklearn_ae import AutoencoderTransformer
 from sklearn_ae.architectures import MLP
 from sklearn_ae.corruptions import GaussianNoise
+from sklearn_ae.losses import Poisson
 from sklearn_ae.penalties import L2
 
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
@@ -225,7 +226,7 @@ def test_warm_start_refuses_other_widths_and_leaves_the_estimator_as_it_was(chan
 def test_warm_start_refuses_another_architecture():
     estimator = quick(warm_start=True, hidden_layer_sizes=(8,)).fit(X)
     estimator.set_params(hidden_layer_sizes=(16, 4))
-    with pytest.raises(ValueError, match="warm_start=True"):
+    with pytest.raises(ValueError, match="warm_start=False"):
         estimator.fit(X)
 
 
@@ -263,3 +264,17 @@ def test_architecture_of_the_first_fit_stays_with_warm_start():
     assert sum(weight.numel() for weight in estimator.module_.parameters()) == n_weights
     encoder, decoder = estimator.module_.encoder, estimator.module_.decoder
     assert torch.equal(decoder.layers[0].weight, encoder.layers[1].weight.T)
+
+
+def test_changed_loss_and_penalty_count_from_the_next_call_on():
+    estimator = quick(batch_size=10).partial_fit(X)
+    estimator.set_params(batch_size=50, loss="poisson", penalty=L2(0.5)).partial_fit(X)
+    objective = estimator.net_.criterion_
+    assert estimator.net_.batch_size == 50
+    assert isinstance(objective.loss, Poisson)
+    assert objective.penalty.weight == 0.5
+
+
+def test_automatic_batch_size_follows_the_chunk():
+    estimator = quick(batch_size="auto").partial_fit(X[:2]).partial_fit(np.tile(X, (20, 1)))
+    assert estimator.net_.batch_size > 2

@@ -285,3 +285,11 @@ def test_file_is_about_as_large_as_the_weights(method, factor):
     estimator = getattr(quick(), method)(data)
     weights = sum(weight.nbytes for weight in estimator.module_.state_dict().values())
     assert len(pickle.dumps(estimator)) < factor * weights + 20_000
+
+
+def test_generator_state_of_another_device_does_not_keep_a_model_from_loading():
+    state = quick().partial_fit(X).__getstate__()
+    state["_progress"]["noise"] = np.zeros(16, dtype=np.uint8)  # what CUDA has
+    loaded = AutoencoderTransformer.__new__(AutoencoderTransformer)
+    loaded.__setstate__(state)
+    assert np.isfinite(loaded.partial_fit(X).transform(X)).all()

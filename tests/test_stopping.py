@@ -3,7 +3,7 @@ import signal
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 
@@ -270,3 +270,18 @@ def test_early_stopping_of_skorch_ends_the_fit_without_a_warning(monitor):
     estimator = endless(callbacks=[callback], early_stopping=True, max_iter=500).fit(X)
     assert estimator.n_iter_ < 20
     assert len(estimator.loss_curve_) == estimator.n_iter_
+
+
+# PCA
+
+
+def test_model_says_whether_it_is_pca():
+    noise = np.random.RandomState(0).normal(size=(200, 20))
+    assert AutoencoderTransformer(2, random_state=0).fit(noise).is_pca_
+    assert not AutoencoderTransformer(2, random_state=0).fit(load_digits().data).is_pca_
+
+
+def test_some_rows_are_held_out_even_of_a_tiny_fraction():
+    X = load_digits().data[:500]
+    estimator = AutoencoderTransformer(8, validation_fraction=1e-4, random_state=0).fit(X)
+    assert not estimator.is_pca_
