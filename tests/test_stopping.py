@@ -279,9 +279,3 @@ def test_model_says_whether_it_is_pca():
     noise = np.random.RandomState(0).normal(size=(200, 20))
     assert AutoencoderTransformer(2, random_state=0).fit(noise).is_pca_
     assert not AutoencoderTransformer(2, random_state=0).fit(load_digits().data).is_pca_
-
-
-def test_some_rows_are_held_out_even_of_a_tiny_fraction():
-    X = load_digits().data[:500]
-    estimator = AutoencoderTransformer(8, validation_fraction=1e-4, random_state=0).fit(X)
-    assert not estimator.is_pca_
