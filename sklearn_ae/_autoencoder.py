@@ -58,7 +58,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" takes all of up to 64 rows, else a sixteenth, at least 32 and at most
         200.
-    learning_rate_init : float, default=0.02
+    learning_rate_init : float, default=0.01
         Step size. It stays constant; what is kept is the moving average of the weights (Polyak &
         Juditsky 1992), which settles all the same.
     max_iter : int, default=500
@@ -177,7 +177,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         alpha=0.3,
         solver="adam",
         batch_size="auto",
-        learning_rate_init=0.02,
+        learning_rate_init=0.01,
         max_iter=500,
         tol=1e-3,
         n_iter_no_change=12,
