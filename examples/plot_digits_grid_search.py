@@ -33,7 +33,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_ae import AutoencoderTransformer
 
 X, y = load_digits(return_X_y=True)
-X = X.astype(np.float32)  # precise enough, and faster
+X = X.astype(np.float32)  # precise enough, and half the memory
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, stratify=y, random_state=0)
 
 pipeline = Pipeline(
@@ -97,15 +97,16 @@ figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
 names = ["PCA", "AutoencoderTransformer"]
 for name, marker in zip(names, "so", strict=True):
     rows = table.xs(name, level="reducer")
-    axes[0].errorbar(
+    bars = axes[0].errorbar(
         rows.index, rows["accuracy"], rows["± std"], marker=marker, capsize=3, label=name
     )
+    axes[0].plot(rows.index, rows["reconstruction R²"], "--", color=bars[0].get_color())
 axes[0].set_xscale("log", base=2)
 axes[0].set_xticks([2, 4, 8, 16], labels=[2, 4, 8, 16])
 axes[0].set(
-    title="A linear classifier on the code",
+    title="Accuracy of a linear classifier on the code,\nand R² of the reconstruction",
     xlabel="components",
-    ylabel="accuracy (5 folds, mean ± std)",
+    ylabel="accuracy (solid, mean ± std), R² (dashed)",
 )
 axes[0].legend(loc="lower right")
 

@@ -25,7 +25,7 @@ from sklearn.metrics import r2_score
 from sklearn_ae import AutoencoderTransformer
 
 rng = np.random.default_rng(0)
-y_grid, x_grid = np.mgrid[-1:1:12j, -1:1:12j]
+y_grid, x_grid = np.mgrid[1:-1:12j, -1:1:12j]  # the first row of pixels is the top
 
 
 def draw_hands(angles, lengths):
@@ -88,7 +88,7 @@ for weight, model, code in zip(weights, models, codes, strict=True):
 # round the circle: eight points on it, decoded.
 
 figure, axes = plt.subplots(
-    2, 4, figsize=(12, 4.9), height_ratios=[6, 1], width_ratios=[0.8, 1, 1, 1], layout="constrained"
+    2, 4, figsize=(12, 5.2), height_ratios=[4, 1], width_ratios=[0.8, 1, 1, 1], layout="constrained"
 )
 
 
@@ -105,7 +105,7 @@ axes[1, 0].axis("off")
 walk = np.linspace(0, 2 * np.pi, 8, endpoint=False)
 for column, weight, model, code in zip(axes.T[1:], weights, models, codes, strict=True):
     points = column[0].scatter(
-        *code.T, c=np.rad2deg(angles[test]), cmap="twilight_shifted", vmin=0, vmax=360, s=8
+        *code.T, c=np.rad2deg(angles[test]), cmap="hsv", vmin=0, vmax=360, s=8
     )
     r2, spread = model.score(X[test]), spread_of_radius(code)
     column[0].set_title(f"weight {weight:g}\nR² {r2:.2f}, spread of radius {spread:.2f}", size=11)
@@ -116,7 +116,10 @@ for column, weight, model, code in zip(axes.T[1:], weights, models, codes, stric
     show(column[1], model.inverse_transform(circle), n_columns=8)
     column[1].set_xlabel("a walk round the circle")
 figure.colorbar(
-    points, ax=axes[0], label="where the hand points (degrees)", ticks=range(0, 361, 90)
+    points,
+    ax=axes[0],
+    label="where the hand points (degrees, 0 is right, 90 up)",
+    ticks=range(0, 361, 90),
 )
 
 path = Path(__file__).parent / "images" / "plot_own_penalty.png"

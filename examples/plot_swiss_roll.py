@@ -38,7 +38,7 @@ from sklearn_ae import AutoencoderTransformer
 X, t = make_swiss_roll(2000, noise=0.05, random_state=0)
 arc_length = (t * np.sqrt(1 + t**2) + np.arcsinh(t)) / 2
 flat = np.column_stack([arc_length, X[:, 1]])
-X = X.astype(np.float32)  # precise enough, and faster
+X = X.astype(np.float32)  # precise enough, and half the memory
 X_train, X_test, flat_train, flat_test = train_test_split(X, flat, test_size=0.25, random_state=0)
 
 # %%
@@ -89,8 +89,8 @@ roll = figure.add_subplot(grid[0], projection="3d")
 roll.scatter(X[:, 0], X[:, 2], X[:, 1], c=arc_length, s=4)
 roll.view_init(elev=25, azim=-75)
 roll.set_box_aspect((1, 1, 0.9), zoom=1.15)
-roll.set(title="the roll", xticklabels=[], yticklabels=[], zticklabels=[])
-roll.text2D(0.5, -0.05, "three features", transform=roll.transAxes, ha="center")
+roll.set_title("the roll, in three dimensions")
+roll.set_axis_off()
 
 axes = [figure.add_subplot(grid[i]) for i in (1, 2, 3)]
 for ax, (name, code) in zip(axes, codes.items(), strict=True):

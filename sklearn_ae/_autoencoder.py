@@ -123,7 +123,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     threads train on one.
 
     A model starts at the PCA of the rows it is trained on, and its weights after the epoch with the
-    smallest held-out loss are kept if a one-sided paired t test (p < 0.00135) finds them better on
+    smallest held-out loss are kept if a one-sided paired t test (p < 0.01) finds them better on
     the held-out rows than that PCA. Otherwise it becomes the PCA of all rows.
 
     A loss that explodes sends the fit back to its best weights, at half the learning rate.
