@@ -212,10 +212,7 @@ class BaseAutoencoder(
                     module = self._new_module(parts, X, weight, rows, seed)
                 else:
                     module = self._continued_module(parts, self._dtype)
-                same = not first and settings == self._settings | {
-                    "batch_size": settings["batch_size"]
-                }
-                resumed = same and self._streaming
+                resumed = not first and self._streaming and self._differs_in_size_only(settings)
                 monitor = Monitor(max_epochs=1, n_before=self._n_steps if resumed else 0)
                 net = self._make_net(module, parts, monitor, seed, settings)
                 if resumed:
@@ -228,7 +225,7 @@ class BaseAutoencoder(
             self.loss_curve_ = past + monitor.loss_curve_
             self.n_iter_ = len(self.loss_curve_)
             self.validation_scores_ = None
-            self.best_loss_ = min(self.loss_curve_, default=np.inf)
+            self.best_loss_ = float(np.nanmin([np.inf, *self.loss_curve_]))
             self.reconstruction_err_ = float(np.average(-self._row_scores(X), weights=weight))
         return self
 
@@ -604,6 +601,10 @@ class BaseAutoencoder(
             "device": self.device,
             "net_params": dict(self.net_params or {}),
         }
+
+    def _differs_in_size_only(self, settings):
+        """Whether these are the settings of the fitted net, but for the size of the batches."""
+        return settings == self._settings | {"batch_size": settings["batch_size"]}
 
     def _make_net(self, module, parts, monitor, seed, settings, tasks=None):
         """Return an initialised net around a module."""

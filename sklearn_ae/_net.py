@@ -117,9 +117,11 @@ class AutoencoderNet(NeuralNet):
             rates = [group["lr"] for group in groups]
             for group in groups:
                 group["lr"] *= share
-            step = self._take_step(batch)
-            for group, rate in zip(groups, rates, strict=True):
-                group["lr"] = rate
+            try:
+                step = self._take_step(batch)
+            finally:  # Ctrl-C in a step must not leave the small rate to the next partial_fit
+                for group, rate in zip(groups, rates, strict=True):
+                    group["lr"] = rate
         self.monitor.follow(self)
         return step
 

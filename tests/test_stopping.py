@@ -254,6 +254,7 @@ def test_interrupted_partial_fit_warns_and_can_go_on():
     estimator.set_params(callbacks=[InterruptInBatch(1)])
     with pytest.warns(UserWarning, match="interrupted"):
         estimator.partial_fit(X)
+    assert estimator.net_.optimizer_.param_groups[0]["lr"] == estimator.learning_rate_init
     estimator.set_params(callbacks=None).partial_fit(X)
     assert estimator.n_iter_ == 2
     assert np.isfinite(estimator.loss_curve_).all()
@@ -279,3 +280,17 @@ def test_model_says_whether_it_is_pca():
     noise = np.random.RandomState(0).normal(size=(200, 20))
     assert AutoencoderTransformer(2, random_state=0).fit(noise).is_pca_
     assert not AutoencoderTransformer(2, random_state=0).fit(load_digits().data).is_pca_
+
+
+class InterruptInStep(Callback):
+    """Ctrl-C between gradient and step."""
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        raise KeyboardInterrupt
+
+
+def test_interrupted_step_of_the_warm_up_does_not_shrink_the_learning_rate():
+    estimator = quick(callbacks=[InterruptInStep()])
+    with pytest.warns(UserWarning, match="interrupted"):
+        estimator.partial_fit(X)
+    assert estimator.net_.optimizer_.param_groups[0]["lr"] == estimator.learning_rate_init
