@@ -2,7 +2,17 @@
 
 from . import architectures, corruptions, losses, penalties  # noqa: F401
 from ._autoencoder import AutoencoderTransformer
+from ._contractive import ContractiveAutoencoder
+from ._denoising import DenoisingAutoencoder
+from ._sparse import SparseAutoencoder
+from ._variational import VariationalAutoencoder
 
 __version__ = "0.1.0"
 
-__all__ = ["AutoencoderTransformer"]
+__all__ = [
+    "AutoencoderTransformer",
+    "ContractiveAutoencoder",
+    "DenoisingAutoencoder",
+    "SparseAutoencoder",
+    "VariationalAutoencoder",
+]

@@ -44,13 +44,13 @@ from ._net import (
     Diverged,
     EpochTasks,
     Monitor,
-    Objective,
     optimizer_params,
 )
+from ._objective import Objective
 from ._pca import moments, principal_axes
 from ._random import borrowed_global_state, seeded_construction
 from ._state import arrays_of, load_arrays, progress_of, resume
-from .architectures import ACTIVATIONS, MLP
+from .architectures import ACTIVATIONS, MLP, TopK
 from .losses import LogLoss, Poisson, SquaredError
 
 try:
@@ -76,8 +76,9 @@ class BaseAutoencoder(
     """An autoencoder as a scikit-learn transformer; the common part of all of them.
 
     A subclass states its parameters in its ``__init__`` and says in `_regularizers` what its
-    objective has besides the loss. Where its module or its objective differs altogether, it
-    overrides `_make_module` or `_make_objective`.
+    objective has besides the loss. Where its nets, its module, its start, its objective or what is
+    known after training differ, it overrides `_default_architecture`, `_make_module`,
+    `_start_at_pca`, `_make_objective` or `_describe`.
     """
 
     _parameter_constraints: dict = {
@@ -135,7 +136,7 @@ class BaseAutoencoder(
             seed = self._draw_seed()
             with borrowed_global_state(seed, self.device):
                 train, held_out = self._split(X, weight, seed)
-                parts = self._collect_parts()
+                parts = self._collect_parts(X)
                 continued = self.warm_start and hasattr(self, "module_")
                 if continued:
                     module = self._continued_module(parts, X.dtype)
@@ -149,14 +150,14 @@ class BaseAutoencoder(
                 self._train(net, train)
                 is_pca = not continued and self._is_better_as_pca(parts, monitor)
                 if is_pca:
-                    self._start_at_pca(module, parts["loss"], Rows(X, weight), seed)
+                    self._start_at_pca(module, parts, Rows(X, weight), seed)
             self._keep(net, parts, seed, settings, streaming=False)
             self.is_pca_ = is_pca
             self.n_iter_ = len(monitor.loss_curve_)
             self.loss_curve_ = monitor.loss_curve_
             self.validation_scores_ = None if held_out is None else monitor.validation_scores_
             self.best_loss_ = monitor.best_loss_
-            self.reconstruction_err_ = float(np.average(-self._row_scores(X), weights=weight))
+            self._describe(X, weight)
             if tasks is not None:
                 tasks.finish()
         if not monitor.finished_:
@@ -206,7 +207,7 @@ class BaseAutoencoder(
             # Dropout must not draw the same mask in every call.
             with borrowed_global_state((seed + len(past)) % 2**31, self.device):
                 settings = self._net_settings(len(X), max_epochs=MAX_RESTARTS + 1)
-                parts = self._collect_parts()
+                parts = self._collect_parts(X)
                 if first:
                     self._warn_if_copying_is_easy(parts)
                     module = self._new_module(parts, X, weight, rows, seed)
@@ -226,7 +227,7 @@ class BaseAutoencoder(
             self.n_iter_ = len(self.loss_curve_)
             self.validation_scores_ = None
             self.best_loss_ = float(np.nanmin([np.inf, *self.loss_curve_]))
-            self.reconstruction_err_ = float(np.average(-self._row_scores(X), weights=weight))
+            self._describe(X, weight)
         return self
 
     def transform(self, X):
@@ -322,7 +323,7 @@ class BaseAutoencoder(
         scores : ndarray of shape (n_samples,)
             Minus the sum of squared errors over the features, in squared units of the data.
         """
-        return self._row_scores(self._check(X))
+        return -self._squared_errors(self._check(X))
 
     def interpolate(self, a, b, n_steps=10):
         """Decode points on the segment between two codes.
@@ -365,14 +366,34 @@ class BaseAutoencoder(
     def _regularizers(self):
         """Return the penalty and the corruption of the objective, each a callable or None."""
 
-    def _make_module(self, encoder, decoder, link):
-        """Return the module around an encoder and a decoder, not yet scaled to the data."""
-        return AutoencoderModule(encoder, decoder, self.n_features_in_, link)
+    def _default_architecture(self):
+        """Return what builds the coders if no `architecture` is given."""
+        return MLP(self.hidden_layer_sizes, self.activation, skip=self.init == "pca")
 
-    def _make_objective(self, parts, scale, seed, device):
+    def _make_module(self, parts, n_components):
+        """Return the module around a new encoder and decoder, not yet scaled to the data."""
+        n_features = self.n_features_in_
+        encoder, decoder = parts["architecture"].build(n_features, n_components)
+        return AutoencoderModule(encoder, decoder, n_features, getattr(parts["loss"], "link", None))
+
+    def _make_objective(self, parts, module, seed, device):
         """Return what training minimises."""
-        unit = parts["loss"].unit(scale) if hasattr(parts["loss"], "unit") else 1.0
-        return Objective(parts["loss"], parts["penalty"], parts["corruption"], unit, seed, device)
+        scale, loss, penalty = module.scale.item(), parts["loss"], parts["penalty"]
+        return Objective(
+            loss,
+            penalty,
+            parts["corruption"],
+            unit=loss.unit(scale) if hasattr(loss, "unit") else 1.0,
+            penalty_unit=penalty.unit(scale, len(module.offset))
+            if hasattr(penalty, "unit")
+            else 1.0,
+            seed=seed,
+            device=device,
+        )
+
+    def _describe(self, X, weight):
+        """Set the attributes that say what the fitted module makes of the training data."""
+        self.reconstruction_err_ = float(np.average(self._squared_errors(X), weights=weight))
 
     @contextmanager
     def _unchanged_on_error(self):
@@ -395,9 +416,9 @@ class BaseAutoencoder(
         """Return the rows of X that count, and their weights of mean 1 or None if all are equal."""
         self._check_parameters()
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
-        loss = LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
-        if hasattr(loss, "check"):
-            loss.check(X)
+        for part in (self._loss(), *self._regularizers()):
+            if hasattr(part, "check"):
+                part.check(X)
         weight = self._check_weight(X, sample_weight)
         if len(X) <= FEW_ROWS:
             X, weight = merge_equal_rows(X, weight)
@@ -474,24 +495,33 @@ class BaseAutoencoder(
         order = np.random.RandomState(seed).permutation(n_samples)
         return Rows(X, weight, order[n_held_out:]), Rows(X, weight, order[:n_held_out])
 
-    def _collect_parts(self):
-        """Return copies of what the module and the objective are made of, by name."""
+    def _collect_parts(self, X):
+        """Return copies of what module and objective are made of, by name, ready for the data."""
         penalty, corruption = self._regularizers()
-        architecture = self.architecture
-        if architecture is None:
-            skip = self.init == "pca"
-            architecture = MLP(self.hidden_layer_sizes, self.activation, skip=skip)
         parts = {
-            "architecture": architecture,
-            "loss": LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss,
+            "architecture": self.architecture or self._default_architecture(),
+            "loss": self._loss(),
             "penalty": penalty,
             "corruption": corruption,
         }
-        return {name: clone(part, safe=False) for name, part in parts.items()}
+        parts = {name: clone(part, safe=False) for name, part in parts.items()}
+        for name in ("penalty", "corruption"):
+            if getattr(parts[name], "does_nothing", False):
+                parts[name] = None
+            elif hasattr(parts[name], "fit"):
+                parts[name].fit(X)
+        return parts
+
+    def _loss(self):
+        return LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
+
+    def _is_constrained(self, parts):
+        """Whether anything but its width keeps the code from copying the input."""
+        sparse = isinstance(getattr(parts["architecture"], "code_activation", None), TopK)
+        return sparse or parts["penalty"] is not None or parts["corruption"] is not None
 
     def _warn_if_copying_is_easy(self, parts):
-        free = parts["penalty"] is None and parts["corruption"] is None
-        if free and self.n_components >= self.n_features_in_:
+        if self.n_components >= self.n_features_in_ and not self._is_constrained(parts):
             warnings.warn(
                 f"n_components={self.n_components} is not below the {self.n_features_in_} features "
                 "of X and nothing else constrains the code, so the net can copy its input and "
@@ -506,8 +536,7 @@ class BaseAutoencoder(
         """Return an untrained module, whose widths have been tried."""
         n_features = self.n_features_in_
         with seeded_construction(seed):
-            encoder, decoder = parts["architecture"].build(n_features, n_components)
-            module = self._make_module(encoder, decoder, getattr(parts["loss"], "link", None))
+            module = self._make_module(parts, n_components)
         module = module.to(as_tensor(np.empty(0, dtype)).dtype).eval()
         with torch.no_grad():
             code = module.encode(module.offset.expand(2, -1))
@@ -543,26 +572,34 @@ class BaseAutoencoder(
                         "code_activation='identity'; or wrap the coders of your own architecture "
                         "in sklearn_ae.architectures.LinearPlusNetwork."
                     )
-            self._start_at_pca(module, parts["loss"], start_from, seed)
+            self._start_at_pca(module, parts, start_from, seed)
         return module
 
-    def _start_at_pca(self, module, loss, rows, seed):
+    def _start_at_pca(self, module, parts, rows, seed):
         """Make the module reconstruct as the PCA of some rows does."""
-        offset = module.offset.cpu().double()
+        axes = self._principal_axes(module, rows, seed)
+        module.encoder.start_linear(axes, torch.zeros(self.n_components))
+        self._start_decoder(module, parts["loss"], axes.T)
+
+    def _principal_axes(self, module, rows, seed):
+        """Return orthonormal axes, as many as there are components: rows, or columns if wide."""
         random_state = np.random.RandomState(seed)
         if self.n_components <= self.n_features_in_:
-            weights = rows.weights()
-            axes = principal_axes(rows.X, offset.numpy(), self.n_components, weights, random_state)
+            offset, weights = module.offset.cpu().double().numpy(), rows.weights()
+            axes = principal_axes(rows.X, offset, self.n_components, weights, random_state)
         else:
             # Any orthonormal columns encode without loss, and so every unit takes part.
             shape = (self.n_components, self.n_features_in_)
             axes = np.linalg.qr(random_state.normal(size=shape))[0]
-        axes = torch.from_numpy(np.ascontiguousarray(axes))
-        weight, bias = axes.T, torch.zeros_like(offset)
+        return torch.from_numpy(np.ascontiguousarray(axes))
+
+    def _start_decoder(self, module, loss, weight):
+        """Make the decoder linear: the mean of the data, and these directions in units of scale."""
+        offset = module.offset.cpu().double()
+        bias = torch.zeros_like(offset)
         if hasattr(loss, "tangent"):  # the link bends: PCA's line is its tangent at the mean
             bias, slope = loss.tangent(offset)
             weight = slope[:, None] * module.scale.item() * weight
-        module.encoder.start_linear(axes, torch.zeros(self.n_components))
         module.decoder.start_linear(weight, bias)
 
     def _is_better_as_pca(self, parts, monitor):
@@ -570,8 +607,7 @@ class BaseAutoencoder(
 
         A penalty or a corruption asks for something else than PCA, and gets it.
         """
-        plain = parts["penalty"] is None and parts["corruption"] is None
-        if self.init != "pca" or not plain or not monitor.has_held_out_:
+        if self.init != "pca" or self._is_constrained(parts) or not monitor.has_held_out_:
             return False
         return bool(monitor.p_value() > SIGNIFICANCE)
 
@@ -625,7 +661,7 @@ class BaseAutoencoder(
         solver = settings.pop("solver")
         if "optimizer" not in own:
             defaults |= optimizer_params(solver, settings["device"])
-        objective = self._make_objective(parts, module.scale.item(), seed, settings["device"])
+        objective = self._make_objective(parts, module, seed, settings["device"])
         net_params = defaults | settings | own
         return AutoencoderNet(module, objective, monitor=monitor, **net_params).initialize()
 
@@ -689,8 +725,8 @@ class BaseAutoencoder(
     def _reconstruct(self, X):
         return self._apply(lambda x: self.module_(x).reconstruction, X, self.n_features_in_)
 
-    def _row_scores(self, X):
-        return self._apply(lambda x: -(self.module_(x).reconstruction - x).square().sum(dim=1), X)
+    def _squared_errors(self, X):
+        return self._apply(lambda x: (self.module_(x).reconstruction - x).square().sum(dim=1), X)
 
     def _like_input(self, reconstruction, original):
         """Return a DataFrame with the training data's columns if set_output asks for one."""

@@ -7,10 +7,19 @@ from torch import Tensor, nn
 
 
 class Output(NamedTuple):
-    """What a forward pass returns. skorch takes the first field for the prediction."""
+    """What a forward pass returns. skorch takes the first field for the prediction.
+
+    ``seen`` is what was encoded, and ``preactivations`` what the encoder's layers summed up before
+    their activations, if the encoder tells. A variational code was drawn from the normal
+    distribution of ``mean`` and ``log_variance``.
+    """
 
     reconstruction: Tensor
     code: Tensor
+    seen: Tensor | None = None
+    preactivations: list[Tensor] | None = None
+    mean: Tensor | None = None
+    log_variance: Tensor | None = None
 
 
 class AutoencoderModule(nn.Module):
@@ -43,7 +52,11 @@ class AutoencoderModule(nn.Module):
 
     def encode(self, x):
         """Return the codes of rows of data, shape (n_rows, n_components)."""
-        return self.encoder((x - self.offset) / self.scale)
+        return self.encoder(self.standardise(x))
+
+    def standardise(self, x):
+        """Return what the encoder is given for rows of data: centred, divided by one number."""
+        return (x - self.offset) / self.scale
 
     def decode(self, code):
         """Return the rows of data that codes stand for, shape (n_rows, n_features)."""
@@ -54,5 +67,9 @@ class AutoencoderModule(nn.Module):
 
     def forward(self, x):
         """Return reconstruction and code of rows of data."""
-        code = self.encode(x)
-        return Output(self.decode(code), code)
+        preactivations = None
+        if hasattr(self.encoder, "trace"):
+            code, preactivations = self.encoder.trace(self.standardise(x))
+        else:
+            code = self.encode(x)
+        return Output(self.decode(code), code, x, preactivations)

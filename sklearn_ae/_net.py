@@ -1,4 +1,4 @@
-"""The training loop: a skorch net, what it minimises, and when it stops."""
+"""The training loop: a skorch net, and when it stops."""
 
 import copy
 import inspect
@@ -9,67 +9,12 @@ import torch
 from scipy.special import stdtr
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, PrintLog
-from torch import nn
 
 from ._device import fitting_threads, float_tensors
 from ._loader import Rows
 
 WARM_UP = 50  # steps: the first ones of Adam are as long as any, and would leave a good start
 MAX_RESTARTS = 5  # times the learning rate is halved before a diverging fit gives up
-
-
-class Objective(nn.Module):
-    """What training minimises: loss plus penalty.
-
-    Parameters
-    ----------
-    loss : callable
-        ``loss(reconstruction, x)``, one value per row.
-    penalty : callable or None, default=None
-        ``penalty(module, x, output)``, one value per row or one for the batch.
-    corruption : callable or None, default=None
-        ``corruption(x, generator)``, what the encoder sees instead of x.
-    unit : float, default=1.0
-        What the loss is measured in.
-    seed : int, default=0
-        Where the corruption's random numbers start. Held-out rows get the same ones every time, so
-        that their loss changes with the weights only.
-    device : str, default="cpu"
-    """
-
-    def __init__(self, loss, penalty=None, corruption=None, unit=1.0, seed=0, device="cpu"):
-        super().__init__()
-        self.loss = loss
-        self.unit = unit
-        self.penalty = penalty
-        self.corruption = corruption
-        self.seed = seed
-        self.generator = torch.Generator(device).manual_seed(seed)
-
-    def forward(self, module, x):
-        """Return the values of the rows of x, shape (n_rows,), and the module's output."""
-        output = module(x if self.corruption is None else self._corrupted(x))
-        values = self.loss(output.reconstruction, x)
-        if values.shape != x.shape[:1]:
-            raise ValueError(
-                f"loss={self.loss!r} returned shape {tuple(values.shape)} for a batch of shape "
-                f"{tuple(x.shape)}. Return one value per row, for example the mean over dim=1."
-            )
-        values = values / self.unit
-        if self.penalty is None:
-            return values, output
-        penalty = self.penalty(module, x, output)
-        if penalty.shape not in ((), x.shape[:1]):
-            raise ValueError(
-                f"penalty={self.penalty!r} returned shape {tuple(penalty.shape)} for a batch of "
-                f"shape {tuple(x.shape)}. Return one value per row, or one for the batch."
-            )
-        return values + penalty, output
-
-    def _corrupted(self, x):
-        if self.training:
-            return self.corruption(x, self.generator)
-        return self.corruption(x, torch.Generator(x.device).manual_seed(self.seed))
 
 
 class AutoencoderNet(NeuralNet):
@@ -141,9 +86,10 @@ class AutoencoderNet(NeuralNet):
 
     def _loss(self, batch):
         x, weight = batch
-        values, output = self.criterion_(self.module_, self._tensor(x))
+        weight = None if weight is None else self._tensor(weight)
+        values, output = self.criterion_(self.module_, self._tensor(x), weight)
         if weight is not None:
-            values = values * self._tensor(weight)
+            values = values * weight
         return values.mean(), output
 
     def _tensor(self, x):
@@ -189,8 +135,8 @@ class AutoencoderNet(NeuralNet):
         values, error, total = [], 0.0, 0.0
         for x, weight in self.get_iterator(rows):
             x = self._tensor(x)
-            value, output = self.criterion_(self.module_, x)
-            weight = torch.ones_like(value) if weight is None else self._tensor(weight)
+            weight = x.new_ones(len(x)) if weight is None else self._tensor(weight)
+            value, output = self.criterion_(self.module_, x, weight)
             values.append(weight * value)
             error += weight @ (output.reconstruction - x).square().sum(dim=1)
             total += weight @ (x - self.module_.offset).square().sum(dim=1)

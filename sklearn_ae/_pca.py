@@ -83,6 +83,26 @@ def principal_axes(X, mean, n_axes, weight=None, random_state=None):
     return axes * np.where(largest < 0, -1, 1)
 
 
+def variances_along(X, axes, weight=None):
+    """Return the weighted variance of X along each of some directions.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    axes : ndarray of shape (n_axes, n_features)
+    weight : ndarray of shape (n_samples,) or None, default=None
+
+    Returns
+    -------
+    variances : ndarray of shape (n_axes,)
+    """
+    weight = _weights(weight, slice(0, len(X)))
+    along = np.vstack([X[rows] @ axes.T for rows in gen_batches(len(X), BATCH_SIZE)])
+    return np.average(
+        np.square(along - np.average(along, axis=0, weights=weight)), axis=0, weights=weight
+    )
+
+
 def _weights(weight, rows):
     """Return the float64 weights of some rows; ones where there are none."""
     return np.ones(rows.stop - rows.start) if weight is None else weight[rows].astype(np.float64)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from sklearn.base import BaseEstimator
 from torch import nn
 
-__all__ = ["MLP", "LinearPlusNetwork"]
+__all__ = ["MLP", "LinearPlusNetwork", "TopK"]
 
 ACTIVATIONS = {
     "identity": nn.Identity(),
@@ -40,9 +40,12 @@ class MLP(BaseEstimator):
         estimator needs ``init="random"``.
     tied : bool, default=False
         Whether the decoder's weights are the transposed weights of the encoder. Biases are free.
-    code_activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, \
+    code_activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"} or TopK, \
             default="identity"
         Activation of the code. With any but "identity" the estimator needs ``init="random"``.
+    unit_norm : bool, default=False
+        Whether the decoder takes the code in through columns of unit norm, so that a code cannot
+        be made small by making the decoder large. Excludes `tied`.
 
     References
     ----------
@@ -68,12 +71,14 @@ class MLP(BaseEstimator):
         skip=True,
         tied=False,
         code_activation="identity",
+        unit_norm=False,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.skip = skip
         self.tied = tied
         self.code_activation = code_activation
+        self.unit_norm = unit_norm
 
     def build(self, n_features, n_components):
         """Return a new encoder and a new decoder.
@@ -93,8 +98,14 @@ class MLP(BaseEstimator):
         Raises
         ------
         ValueError
-            If a width is not a positive integer or an activation is unknown.
+            If a width is not a positive integer, an activation is unknown, or the decoder's weights
+            are asked to be both tied and of unit norm.
         """
+        if self.tied and self.unit_norm:
+            raise ValueError(
+                "tied=True and unit_norm=True exclude each other: a tied decoder has the norms of "
+                "the encoder. Choose one of them."
+            )
         sizes = [n_features, *self._hidden_sizes(), n_components]
         down = [nn.Linear(n_in, n_out) for n_in, n_out in pairwise(sizes)]
         skip = None
@@ -114,8 +125,13 @@ class MLP(BaseEstimator):
                 _draw_weights(layer)
             if skip_up is not None:
                 _draw_weights(skip_up, gain=1.0)
+        if self.unit_norm:
+            up[0] = UnitNormLinear(up[0])
+            skip_up = None if skip_up is None else UnitNormLinear(skip_up)
         code_activation = None
-        if self.code_activation != "identity":
+        if isinstance(self.code_activation, TopK):
+            code_activation = self.code_activation.build(n_components)
+        elif self.code_activation != "identity":
             code_activation = _activation(self.code_activation, "code_activation")
         activation = _activation(self.activation, "activation")
         return (
@@ -132,6 +148,72 @@ class MLP(BaseEstimator):
                 "per hidden layer of the encoder."
             )
         return sizes
+
+
+class TopK(BaseEstimator):
+    """Activation of a code that keeps the k largest units of each row and sets the rest to zero.
+
+    The k-sparse autoencoder is ``MLP((), code_activation=TopK(k))``.
+
+    Parameters
+    ----------
+    k : int, default=25
+        How many units are kept in training; all of them if the code has no more.
+    k_transform : int, default=None
+        How many are kept afterwards; None for k. A classifier does better with about three times as
+        many as in training.
+
+    References
+    ----------
+    Makhzani & Frey (2013). k-sparse autoencoders. arXiv:1312.5663.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ae.architectures import TopK
+    >>> keep = TopK(k=2).build(n_components=4)
+    >>> keep(torch.tensor([[1.0, 4.0, -2.0, 3.0]]))
+    tensor([[0., 4., 0., 3.]])
+    """
+
+    def __init__(self, k=25, *, k_transform=None):
+        self.k = k
+        self.k_transform = k_transform
+
+    def build(self, n_components):
+        """Return the activation as a module.
+
+        Parameters
+        ----------
+        n_components : int
+            Width of the code.
+
+        Returns
+        -------
+        activation : nn.Module
+            Maps ``(n_rows, n_components)`` to the same shape.
+
+        Raises
+        ------
+        ValueError
+            If k or k_transform is not a positive integer.
+        """
+        k_transform = self.k if self.k_transform is None else self.k_transform
+        for name, k in (("k", self.k), ("k_transform", k_transform)):
+            if not (isinstance(k, Integral) and k > 0):
+                raise ValueError(f"{name}={k!r} of TopK must be a positive integer.")
+        return _KeepLargest(min(self.k, n_components), min(k_transform, n_components))
+
+
+class _KeepLargest(nn.Module):
+    def __init__(self, k, k_transform):
+        super().__init__()
+        self.k = k
+        self.k_transform = k_transform
+
+    def forward(self, code):
+        kept = code.topk(self.k if self.training else self.k_transform, dim=-1).indices
+        return torch.zeros_like(code).scatter(-1, kept, code.gather(-1, kept))
 
 
 class LinearPlusNetwork(nn.Module):
@@ -159,15 +241,25 @@ class LinearPlusNetwork(nn.Module):
 
     def forward(self, x):
         """Return the sum of both paths, shape (n_rows, n_outputs)."""
+        return self.trace(x)[0]
+
+    def trace(self, x):
+        """Return what `forward` does, and a list of what each layer sums up on the way."""
         *inner, last = self.layers
-        hidden = x
+        hidden, preactivations = x, []
         for layer in inner:
-            hidden = self.activation(F.linear(hidden, layer.weight, layer.bias))
+            preactivations.append(F.linear(hidden, layer.weight, layer.bias))
+            hidden = self.activation(preactivations[-1])
         if self.skip is None:
             out = F.linear(hidden, last.weight, last.bias)
-        else:
+        elif x.ndim == 2:
             out = torch.addmm(F.linear(x, self.skip.weight, last.bias), hidden, last.weight.T)
-        return out if self.output_activation is None else self.output_activation(out)
+        else:  # a single row, as torch.func's transforms hand it
+            out = F.linear(x, self.skip.weight, last.bias) + F.linear(hidden, last.weight)
+        preactivations.append(out)
+        return out if self.output_activation is None else self.output_activation(
+            out
+        ), preactivations
 
     @property
     def has_linear_path(self):
@@ -218,6 +310,25 @@ class TransposedLinear(nn.Module):
     @property
     def weight(self):
         return self.linear.weight.T
+
+    def forward(self, x):
+        return F.linear(x, self.weight, self.bias)
+
+
+class UnitNormLinear(nn.Module):
+    """A linear layer whose weight has columns of unit norm: those of another layer, normalised."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.linear = linear
+
+    @property
+    def weight(self):
+        return F.normalize(self.linear.weight, dim=0)
+
+    @property
+    def bias(self):
+        return self.linear.bias
 
     def forward(self, x):
         return F.linear(x, self.weight, self.bias)

@@ -1,16 +1,22 @@
-"""Corruptions: what is done to a batch in training before the encoder sees it."""
+"""Corruptions: what is done to a batch in training before the encoder sees it.
 
+Any callable ``corruption(x, generator) -> x`` is a corruption; it returns a new tensor, and drawing
+from the generator that it is handed keeps fits repeatable. It may have two more methods:
+``check(X)`` raises ValueError if it cannot be used on the training data, and ``fit(X)`` learns from
+them what it needs.
+"""
+
+from numbers import Real
+
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
-__all__ = ["GaussianNoise"]
+__all__ = ["GaussianNoise", "Masking", "SaltAndPepper", "SwapNoise"]
 
 
 class GaussianNoise(BaseEstimator):
-    """Add Gaussian noise to every value.
-
-    Any callable ``corruption(x, generator) -> x`` is a corruption; drawing from the generator it
-    is handed keeps fits repeatable.
+    """Add Gaussian noise to every value: for measurements.
 
     Parameters
     ----------
@@ -38,3 +44,190 @@ class GaussianNoise(BaseEstimator):
         """Return a corrupted copy of x."""
         noise = torch.empty_like(x).normal_(generator=generator)
         return x + self.scale * noise
+
+    def check(self, X):
+        """Raise ValueError unless the scale is a number of at least 0."""
+        if not (_is_number(self.scale) and 0 <= self.scale < np.inf):
+            raise ValueError(f"scale={self.scale!r} of GaussianNoise must be a number >= 0.")
+
+    @property
+    def does_nothing(self):
+        """Whether x stays as it is."""
+        return self.scale == 0
+
+
+class Masking(BaseEstimator):
+    """Set values to a constant, each with the same probability: for values that go missing.
+
+    Parameters
+    ----------
+    fraction : float, default=0.3
+        Probability that a value is masked, in [0, 1].
+    value : float, default=0.0
+        What a masked value becomes, in the units of the data.
+
+    References
+    ----------
+    Vincent et al. (2008). Extracting and composing robust features with denoising autoencoders.
+    ICML.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ae.corruptions import Masking
+    >>> x = torch.ones(1000, 3)
+    >>> masked = Masking(fraction=0.25)(x, torch.Generator().manual_seed(0))
+    >>> round(masked.mean().item(), 1)
+    0.8
+    """
+
+    def __init__(self, fraction=0.3, value=0.0):
+        self.fraction = fraction
+        self.value = value
+
+    def __call__(self, x, generator):
+        """Return a corrupted copy of x."""
+        return x.masked_fill(_uniform(x, generator) < self.fraction, self.value)
+
+    def check(self, X):
+        """Raise ValueError unless the fraction is a probability and the value a finite number."""
+        _check_fraction(self)
+        if not (_is_number(self.value) and np.isfinite(self.value)):
+            raise ValueError(f"value={self.value!r} of Masking must be a finite number.")
+
+    @property
+    def does_nothing(self):
+        """Whether x stays as it is."""
+        return self.fraction == 0
+
+
+class SaltAndPepper(BaseEstimator):
+    """Set values to the smallest or the largest of their column: for dead and saturated sensors.
+
+    Parameters
+    ----------
+    fraction : float, default=0.3
+        Probability that a value is replaced, in [0, 1]; by either end with the same probability.
+
+    Attributes
+    ----------
+    data_min_, data_max_ : ndarray of shape (n_features,)
+        The ends of each column of the data seen in `fit`. Without `fit`, those of the batch serve.
+
+    References
+    ----------
+    Vincent et al. (2010). Stacked denoising autoencoders. JMLR 11.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ae.corruptions import SaltAndPepper
+    >>> x = torch.linspace(-1, 2, 1000)[:, None]
+    >>> noisy = SaltAndPepper(fraction=1.0)(x, torch.Generator().manual_seed(0))
+    >>> noisy.unique()
+    tensor([-1.,  2.])
+    """
+
+    def __init__(self, fraction=0.3):
+        self.fraction = fraction
+
+    def fit(self, X):
+        """Learn the ends of each column.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Training data.
+
+        Returns
+        -------
+        self : object
+            The corruption.
+        """
+        self.data_min_, self.data_max_ = X.min(axis=0), X.max(axis=0)
+        return self
+
+    def __call__(self, x, generator):
+        """Return a corrupted copy of x."""
+        low, high = x.amin(dim=0), x.amax(dim=0)
+        if hasattr(self, "data_min_"):
+            low, high = low.new_tensor(self.data_min_), high.new_tensor(self.data_max_)
+        drawn = _uniform(x, generator)
+        extreme = torch.where(drawn < self.fraction / 2, low, high)
+        return torch.where(drawn < self.fraction, extreme, x)
+
+    def check(self, X):
+        """Raise ValueError unless the fraction is a probability."""
+        _check_fraction(self)
+
+    @property
+    def does_nothing(self):
+        """Whether x stays as it is."""
+        return self.fraction == 0
+
+
+class SwapNoise(BaseEstimator):
+    """Replace values by those of other rows, column by column: for tables of any kind.
+
+    What comes in has the distribution of its column, whatever that is, so neither the units nor the
+    shape of the columns matter; what breaks is how columns belong together. The other row is drawn
+    from the same batch.
+
+    Parameters
+    ----------
+    fraction : float, default=0.15
+        Probability that a value is replaced, in [0, 1].
+
+    Notes
+    -----
+    It became known by Michael Jahrer's winning entry to Porto Seguro's Safe Driver Prediction
+    (Kaggle, 2017), which swapped 15 % of the values.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ae.corruptions import SwapNoise
+    >>> x = torch.arange(1000.0)[:, None]
+    >>> swapped = SwapNoise(fraction=0.15)(x, torch.Generator().manual_seed(0))
+    >>> round((swapped != x).float().mean().item(), 1)
+    0.2
+    """
+
+    def __init__(self, fraction=0.15):
+        self.fraction = fraction
+
+    def __call__(self, x, generator):
+        """Return a corrupted copy of x."""
+        n_rows = len(x)
+        if n_rows == 1:  # there is no other row
+            return x.clone()
+        # A shift of 1 .. n_rows - 1 rows leads to any row but the same one.
+        shift = torch.randint(1, n_rows, x.shape, generator=generator, device=x.device)
+        other = (torch.arange(n_rows, device=x.device)[:, None] + shift) % n_rows
+        return torch.where(_uniform(x, generator) < self.fraction, x.gather(0, other), x)
+
+    def check(self, X):
+        """Raise ValueError unless the fraction is a probability."""
+        _check_fraction(self)
+
+    @property
+    def does_nothing(self):
+        """Whether x stays as it is."""
+        return self.fraction == 0
+
+
+def _uniform(x, generator):
+    return torch.empty_like(x).uniform_(generator=generator)
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _check_fraction(corruption):
+    fraction = corruption.fraction
+    if not (_is_number(fraction) and 0 <= fraction <= 1):
+        raise ValueError(
+            f"fraction={fraction!r} of {type(corruption).__name__} must be a number in [0, 1]: the "
+            "probability that a value is corrupted."
+        )

@@ -6,7 +6,15 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklearn_ae
 
-ESTIMATORS = [sklearn_ae.AutoencoderTransformer(max_iter=20)]
+ESTIMATORS = [
+    sklearn_ae.AutoencoderTransformer(max_iter=20),
+    sklearn_ae.ContractiveAutoencoder(max_iter=20),
+    sklearn_ae.DenoisingAutoencoder(max_iter=20),
+    sklearn_ae.SparseAutoencoder(max_iter=20),
+    sklearn_ae.SparseAutoencoder(max_iter=20, sparsity="kl"),
+    sklearn_ae.SparseAutoencoder(max_iter=20, sparsity="top_k", n_active=1),
+    sklearn_ae.VariationalAutoencoder(max_iter=20),
+]
 
 NOT_YIELDED = [
     "check_param_validation",
@@ -26,6 +34,7 @@ NOT_YIELDED = [
 expected_warnings = pytest.mark.filterwarnings(
     "ignore:Training stopped at max_iter",
     "ignore:n_components=. is not below",
+    "ignore:.* units of the code have collapsed",
     "ignore:X (has|does not have valid) feature names",
 )
 
@@ -43,6 +52,6 @@ def test_scikit_learn_check(estimator, check):
 
 @expected_warnings
 @pytest.mark.parametrize("name", NOT_YIELDED)
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 def test_scikit_learn_check_that_is_not_yielded(estimator, name):
     getattr(estimator_checks, name)(type(estimator).__name__, estimator)

@@ -9,7 +9,8 @@ from torch.utils.data import DataLoader
 from sklearn_ae import AutoencoderTransformer
 from sklearn_ae._loader import Batches, Rows
 from sklearn_ae._module import AutoencoderModule
-from sklearn_ae._net import AutoencoderNet, Monitor, Objective
+from sklearn_ae._net import AutoencoderNet, Monitor
+from sklearn_ae._objective import Objective
 from sklearn_ae.losses import SquaredError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")

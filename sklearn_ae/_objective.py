@@ -1,0 +1,90 @@
+"""What training minimises: the loss of a batch, and what constrains the code."""
+
+import inspect
+
+import torch
+from torch import nn
+
+
+class Objective(nn.Module):
+    """Loss plus penalty.
+
+    Parameters
+    ----------
+    loss : callable
+        ``loss(reconstruction, x)``, one value per row.
+    penalty : callable or None, default=None
+        ``penalty(module, x, output)``, one value per row or one for the batch. If its parameters
+        include ``generator`` or ``sample_weight``, it is handed those too.
+    corruption : callable or None, default=None
+        ``corruption(x, generator)``, what the encoder sees instead of x.
+    unit, penalty_unit : float, default=1.0
+        What the loss and the penalty are measured in.
+    emphasis : float, default=0.0
+        Share of the loss at values that the corruption left alone that does not count.
+    seed : int, default=0
+        Where the random numbers start. Held-out rows get the same ones every time, so that their
+        loss changes with the weights only.
+    device : str, default="cpu"
+    """
+
+    def __init__(
+        self,
+        loss,
+        penalty=None,
+        corruption=None,
+        unit=1.0,
+        *,
+        penalty_unit=1.0,
+        emphasis=0.0,
+        seed=0,
+        device="cpu",
+    ):
+        super().__init__()
+        self.loss = loss
+        self.unit = unit
+        self.penalty = penalty
+        self.penalty_unit = penalty_unit
+        self.corruption = corruption
+        self.emphasis = emphasis
+        self.seed = seed
+        self.generator = torch.Generator(device).manual_seed(seed)
+        accepted = () if penalty is None else inspect.signature(penalty).parameters
+        self.handed = {"generator", "sample_weight"} & set(accepted)
+
+    def forward(self, module, x, weight=None):
+        """Return the values of the rows of x, shape (n_rows,), and the module's output."""
+        generator = self.generator
+        if not self.training:
+            generator = torch.Generator(x.device).manual_seed(self.seed)
+        seen = x if self.corruption is None else self.corruption(x, generator)
+        output = self._output(module, seen, generator)
+        values = self._loss_values(module, output, x) / self.unit
+        if self.emphasis and self.corruption is not None:
+            # A value put back as it was costs the same whatever the weights: it has no gradient.
+            restored = torch.where(seen == x, x, output.reconstruction)
+            emphasised = self._loss_values(module, output._replace(reconstruction=restored), x)
+            values = torch.lerp(values, emphasised / self.unit, self.emphasis)
+        if self.penalty is None:
+            return values, output
+        available = {"generator": generator, "sample_weight": weight}
+        handed = {name: available[name] for name in self.handed}
+        penalty = self.penalty(module, x, output, **handed)
+        if penalty.shape not in ((), x.shape[:1]):
+            raise ValueError(
+                f"penalty={self.penalty!r} returned shape {tuple(penalty.shape)} for a batch of "
+                f"shape {tuple(x.shape)}. Return one value per row, or one for the batch."
+            )
+        return values + penalty / self.penalty_unit, output
+
+    def _output(self, module, seen, generator):
+        return module(seen)
+
+    def _loss_values(self, module, output, x):
+        values = self.loss(output.reconstruction, x)
+        if values.shape != x.shape[:1]:
+            raise ValueError(
+                f"loss={self.loss!r} returned shape {tuple(values.shape)} for a batch of shape "
+                f"{tuple(x.shape)}. Return one value per row, for example the mean over dim=1."
+            )
+        return values

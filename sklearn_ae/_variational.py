@@ -1,0 +1,490 @@
+"""VariationalAutoencoder: a code that is a normal distribution, and can be drawn from."""
+
+import warnings
+from math import log, pi
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from numpy.random import RandomState
+from scipy.stats import qmc
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from ._base import ROWS_AT_A_TIME, BaseAutoencoder
+from ._module import AutoencoderModule, Output
+from ._objective import Objective
+from ._pca import principal_axes, variances_along
+from .losses import Poisson, SquaredError
+from .penalties import GaussianKL, gaussian_kl
+
+MIN_NOISE = 1e-4  # share of the data's variance; without it a perfect fit has infinite likelihood
+COLLAPSED = 0.01  # nats
+LOG_TWO_PI = log(2 * pi)
+
+
+class VariationalAutoencoder(BaseAutoencoder):
+    """Autoencoder that models the density of the data, and draws new rows from it.
+
+    The encoder maps a row to a normal distribution of codes, the decoder a code to a distribution
+    of rows, and both are trained to make the evidence lower bound on the likelihood of the data
+    large: reconstruct well from a code drawn at random, while the codes of all rows together stay
+    near the standard normal distribution (Kingma & Welling 2014). With linear maps this is
+    probabilistic PCA, where it starts.
+
+    Use it to draw new rows (`sample`), for a smooth code whose neighbourhoods decode to similar
+    rows, to score rows by (a bound on) their likelihood (`score_samples`), or to let the data
+    choose how many units they need: the others collapse. Do not use it for the smallest
+    reconstruction error, nor for sharp images: its samples are blurred.
+
+    `beta` weighs the distance from the standard normal distribution. More of it leaves fewer units
+    with less information: more bias, less variance. Less of it reconstructs better, and makes what
+    `sample` draws less like the data.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Width of the code.
+    beta : float, default=1.0
+        Weight of the divergence from the standard normal distribution (Higgins et al. 2017). 1
+        makes the loss the evidence lower bound. 0 takes the distribution away, and leaves an
+        `AutoencoderTransformer`.
+    hidden_layer_sizes : int or sequence of int, default=(128, 64)
+        Width of each hidden layer of the encoder; the decoder has them in reverse. Empty for a
+        linear autoencoder.
+    activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
+        Activation of the hidden layers.
+    architecture : object, default=None
+        What builds encoder and decoder in place of `hidden_layer_sizes` and `activation`: an object
+        of `sklearn_ae.architectures`, or any other with ``get_params`` and
+        ``build(n_features, n_components)``, which returns two modules. It is asked for an encoder
+        of twice the width, for means and logarithms of variances. Weights cannot be tied, and the
+        code has no activation.
+    loss : {"squared_error", "log_loss", "poisson"} or callable, default="squared_error"
+        The decoder's distribution. "squared_error": normal, with one variance for all features,
+        which is learned. "log_loss": Bernoulli, for values in [0, 1]. "poisson": for counts. A
+        callable ``loss(reconstruction, x)`` returns one value per row: minus the logarithm of the
+        likelihood, divided by the number of features.
+    init : {"pca", "random"}, default="pca"
+        Where training starts. "pca" needs linear paths; "random" builds none.
+    alpha : float, default=0.3
+        Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
+        More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths
+        it keeps it nearer to the mean.
+    solver : {"adam", "sgd"}, default="adam"
+        Optimizer: Adam, or stochastic gradient descent with Nesterov's momentum of 0.9.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" takes all of up to 64 rows, else a sixteenth, at least 32 and at most
+        200.
+    learning_rate_init : float, default=0.01
+        Step size. It stays constant; what is kept is the moving average of the weights (Polyak &
+        Juditsky 1992), which settles all the same.
+    max_iter : int, default=500
+        Largest number of epochs, that is passes over X.
+    tol : float, default=1e-3
+        Smallest decrease of the loss that counts as one. For the squared error it is a share of the
+        variance.
+    n_iter_no_change : int, default=12
+        Training ends when more epochs than this pass without a decrease by `tol`.
+    early_stopping : bool or "auto", default="auto"
+        Whether to hold rows out, whose loss then decides what the best weights are, when to stop,
+        and whether they are better than PCA. "auto" does unless there is but one row. False stops
+        by the training loss, and promises nothing about PCA.
+    validation_fraction : float, default=0.15
+        Share of the rows that is held out, rounded up; at least 8 rows or a quarter of them.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the last one, with the loss, penalty and settings
+        of now.
+    random_state : int, RandomState instance or None, default=None
+        Seeds weights, order, held-out rows and noise. The same int gives the same bytes on the same
+        machine.
+    verbose : int, default=0
+        1 prints a line per epoch.
+    device : str, default="cpu"
+        Where torch computes, for example "cuda".
+    callbacks : list, default=None
+        Callbacks of skorch, copied before use. Those of scikit-learn 1.9 are set with
+        ``set_callbacks``.
+    net_params : dict, default=None
+        Further parameters of `skorch.NeuralNet`, for example
+        ``{"optimizer": torch.optim.RAdam}``. They come before ours.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The net, with ``encode``, ``decode`` and ``forward``, which take tensors in the units of X.
+    net_ : skorch.NeuralNet
+        What trained it.
+    noise_variance_ : float or None
+        Variance of the decoder's normal distribution, in squared units of X, as of
+        `sklearn.decomposition.PCA`. None for other losses.
+    kl_divergence_ : ndarray of shape (n_components,) or None
+        Mean divergence of each unit from the standard normal distribution over the training data,
+        in nats: how much the unit tells about a row. None for ``beta=0``.
+    is_pca_ : bool
+        False. The choice between what was learned and PCA is made only where nothing but the loss
+        is minimised (``beta=0``).
+    n_iter_ : int
+        Number of epochs.
+    loss_curve_ : list of float
+        Mean training loss in each epoch: for ``beta=1`` minus the evidence lower bound, divided by
+        the number of features, in nats.
+    validation_scores_ : list of float or None
+        R² of the held-out rows, reconstructed from codes drawn at random, after each epoch,
+        relative to the mean of X. None if no rows were held out.
+    best_loss_ : float
+        Smallest loss of the rows that decide: those held out, else those trained on.
+    reconstruction_err_ : float
+        Mean over the rows of X of the squared distance to their reconstruction.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if X had any that are strings.
+
+    Notes
+    -----
+    `transform` returns the means of the codes, and `reconstruct` decodes them.
+
+    A unit whose mean divergence is below 0.01 nats has collapsed: it tells nothing, and its code is
+    about zero for all rows. `fit` warns and names such units.
+
+    The variance of the decoder's normal distribution is learned together with its weights (Rybkin
+    et al. 2021); fixed at the variance of the data, as is often seen, it makes most units collapse.
+    It never falls below 1e-4 of the variance of X, so that the likelihood stays finite.
+
+    References
+    ----------
+    Kingma & Welling (2014). Auto-encoding variational Bayes. ICLR.
+
+    Higgins et al. (2017). beta-VAE: learning basic visual concepts with a constrained variational
+    framework. ICLR.
+
+    Lucas, Tucker, Grosse, Norouzi (2019). Don't blame the ELBO! A linear VAE perspective on
+    posterior collapse. NeurIPS.
+
+    Rybkin, Daniilidis, Levine (2021). Simple and effective VAE training with calibrated decoders.
+    ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn_ae import VariationalAutoencoder
+    >>> X_train, X_test = train_test_split(load_digits().data, random_state=0)
+    >>> autoencoder = VariationalAutoencoder(n_components=8, random_state=0).fit(X_train)
+    >>> autoencoder.sample(5, random_state=0).shape
+    (5, 64)
+    >>> pca = PCA(n_components=8).fit(X_train)
+    >>> bool(autoencoder.score_samples(X_test).mean() > pca.score(X_test))
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        "beta": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        beta=1.0,
+        hidden_layer_sizes=(128, 64),
+        activation="silu",
+        architecture=None,
+        loss="squared_error",
+        init="pca",
+        alpha=0.3,
+        solver="adam",
+        batch_size="auto",
+        learning_rate_init=0.01,
+        max_iter=500,
+        tol=1e-3,
+        n_iter_no_change=12,
+        early_stopping="auto",
+        validation_fraction=0.15,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+        device="cpu",
+        callbacks=None,
+        net_params=None,
+    ):
+        self.n_components = n_components
+        self.beta = beta
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.architecture = architecture
+        self.loss = loss
+        self.init = init
+        self.alpha = alpha
+        self.solver = solver
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.device = device
+        self.callbacks = callbacks
+        self.net_params = net_params
+
+    def score_samples(self, X):
+        """Return the evidence lower bound of each row; higher is more normal.
+
+        The bound is the mean of the logarithm of the likelihood over codes of the row, minus the
+        divergence of their distribution from the standard normal one. The mean is taken over 32
+        draws, 16 points of a scrambled Sobol sequence and their mirror images, the same ones for
+        all rows; the divergence is exact. `beta` does not enter.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data like that of `fit`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            In nats; a lower bound on the logarithm of the density of X. With ``beta=0`` minus the
+            sum of squared errors, as for `AutoencoderTransformer`.
+        """
+        X = self._check(X)
+        if not self._has_distribution:
+            return -self._squared_errors(X)
+        draws = torch.from_numpy(standard_normal_draws(self._n_features_out, self._seed))
+        draws = draws.to(self.module_.offset)
+        return self._apply(lambda x: self._bound(x, draws), X)
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw new rows: decode codes from the standard normal distribution.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Seeds the codes. None draws anew every time.
+
+        Returns
+        -------
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            The means of the decoder's distribution, without its noise.
+
+        Raises
+        ------
+        ValueError
+            If n_samples is below 1, or the model was fitted with ``beta=0``.
+        """
+        check_is_fitted(self)
+        if not (isinstance(n_samples, Integral) and n_samples > 0):
+            raise ValueError(f"n_samples={n_samples!r} must be a positive integer.")
+        if not self._has_distribution:
+            raise ValueError(
+                "With beta=0 the code has no distribution to draw from. Fit with beta > 0."
+            )
+        # RandomState() draws from the operating system, not from numpy's global state.
+        random_state = RandomState() if random_state is None else check_random_state(random_state)
+        return self.inverse_transform(random_state.normal(size=(n_samples, self._n_features_out)))
+
+    @property
+    def _has_distribution(self):
+        return isinstance(self.module_, VariationalModule)
+
+    def _regularizers(self):
+        return GaussianKL(self.beta), None
+
+    def _make_module(self, parts, n_components):
+        if parts["penalty"] is None:
+            return super()._make_module(parts, n_components)
+        n_features, architecture = self.n_features_in_, parts["architecture"]
+        encoder = architecture.build(n_features, 2 * n_components)[0]
+        partner, decoder = architecture.build(n_features, n_components)
+        own = {id(weight) for weight in partner.parameters()}
+        if own & {id(weight) for weight in decoder.parameters()}:
+            raise ValueError(
+                f"{architecture!r} ties the decoder's weights to the encoder's, which is not "
+                "possible for a variational code: its encoder has two outputs for each unit. Use "
+                "tied=False."
+            )
+        link = getattr(parts["loss"], "link", None)
+        return VariationalModule(encoder, decoder, n_features, link)
+
+    def _start_at_pca(self, module, parts, rows, seed):
+        """Start at probabilistic PCA (Tipping & Bishop 1999)."""
+        if parts["penalty"] is None:
+            super()._start_at_pca(module, parts, rows, seed)
+            return
+        n_components, n_features = self.n_components, self.n_features_in_
+        axes = principal_axes(
+            rows.X,
+            module.offset.cpu().double().numpy(),
+            n_components,
+            rows.weights(),
+            np.random.RandomState(seed),
+        )
+        along = variances_along(rows.X, axes, rows.weights()) / module.scale.item() ** 2
+        rest = (n_features - along.sum()) / max(n_features - len(axes), 1)
+        noise = max(rest, 2 * MIN_NOISE)
+        along = np.maximum(along, noise)
+        signal = np.sqrt(along - noise)
+        k = len(axes)  # units beyond the features start without a meaning
+        encode = np.zeros((2 * n_components, n_features))
+        encode[:k] = (signal / along)[:, None] * axes
+        moments = np.zeros(2 * n_components)
+        moments[n_components : n_components + k] = np.log(noise / along)
+        decode = np.zeros((n_features, n_components))
+        decode[:, :k] = signal * axes.T
+        module.encoder.start_linear(encode, moments)
+        self._start_decoder(module, parts["loss"], torch.from_numpy(decode))
+        module.log_noise.detach().fill_(np.log(noise - MIN_NOISE))
+
+    def _make_objective(self, parts, module, seed, device):
+        objective = super()._make_objective(parts, module, seed, device)
+        if parts["penalty"] is None:
+            return objective
+        return VariationalObjective.like(objective)
+
+    def _bound(self, x, draws):
+        module = self.module_
+        mean, log_variance = module.distribution(x)
+        spread = (log_variance / 2).exp()
+        likelihood = sum(
+            -minus_log_likelihood(
+                self._parts["loss"], module, module.decode(mean + spread * draw), x
+            )
+            for draw in draws
+        ) / len(draws)
+        return len(module.offset) * likelihood - gaussian_kl(mean, log_variance).sum(dim=1)
+
+    def _describe(self, X, weight):
+        super()._describe(X, weight)
+        self.noise_variance_ = self.kl_divergence_ = None
+        if not self._has_distribution:
+            return
+        module = self.module_
+        if isinstance(self._parts["loss"], SquaredError):
+            self.noise_variance_ = (module.noise() * module.scale**2).item()
+        weight, total = np.ones(len(X)) if weight is None else weight, 0.0
+        for rows in gen_batches(len(X), ROWS_AT_A_TIME):
+            kl = self._apply(
+                lambda x: gaussian_kl(*module.distribution(x)), X[rows], self._n_features_out
+            )
+            total = total + weight[rows] @ kl
+        self.kl_divergence_ = total / weight.sum()
+        collapsed = np.flatnonzero(self.kl_divergence_ < COLLAPSED)
+        if len(collapsed):
+            warnings.warn(
+                f"{len(collapsed)} of {self._n_features_out} units of the code have collapsed and "
+                f"tell nothing about a row (mean divergence below {COLLAPSED} nats): "
+                f"{', '.join(map(str, collapsed))}. Use n_components="
+                f"{max(self._n_features_out - len(collapsed), 1)}, or a smaller beta than "
+                f"{self.beta} if the data should need more.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+class VariationalModule(AutoencoderModule):
+    """An autoencoder whose encoder returns means and logarithms of variances of the code.
+
+    Attributes
+    ----------
+    log_noise : Tensor of shape ()
+        Logarithm of the variance of the decoder's normal distribution above its minimum, for data
+        divided by ``scale``.
+    """
+
+    def __init__(self, encoder, decoder, n_features, link=None):
+        super().__init__(encoder, decoder, n_features, link)
+        self.log_noise = nn.Parameter(torch.zeros(()))
+
+    def distribution(self, x):
+        """Return means and logarithms of variances of codes, (n_rows, n_components) each."""
+        return self.encoder(self.standardise(x)).chunk(2, dim=1)
+
+    def encode(self, x):
+        """Return the means of codes, shape (n_rows, n_components)."""
+        return self.distribution(x)[0]
+
+    def forward(self, x, generator=None):
+        """Return reconstruction and code, drawn with a generator; without one, the means."""
+        mean, log_variance = self.distribution(x)
+        code = mean
+        if generator is not None:
+            noise = torch.empty_like(mean).normal_(generator=generator)
+            code = torch.addcmul(mean, (log_variance / 2).exp(), noise)
+        reconstruction = self.decode(code)
+        return Output(reconstruction, code, x, mean=mean, log_variance=log_variance)
+
+    def noise(self):
+        """Return the variance of the decoder's normal distribution for data divided by scale."""
+        return MIN_NOISE + self.log_noise.exp()
+
+
+class VariationalObjective(Objective):
+    """Minus the evidence lower bound, with a weight on the divergence, per feature."""
+
+    @classmethod
+    def like(cls, objective):
+        """Return the variational objective of the parts of another one."""
+        return cls(
+            objective.loss,
+            objective.penalty,
+            penalty_unit=objective.penalty_unit,
+            seed=objective.seed,
+            device=objective.generator.device,
+        )
+
+    def _output(self, module, seen, generator):
+        return module(seen, generator)
+
+    def _loss_values(self, module, output, x):
+        super()._loss_values(module, output, x)
+        return minus_log_likelihood(self.loss, module, output.reconstruction, x)
+
+
+def minus_log_likelihood(loss, module, reconstruction, x):
+    """Return minus the logarithm of the decoder's density at each row, divided by n_features.
+
+    Parameters
+    ----------
+    loss : callable
+        Says which distribution it is.
+    module : VariationalModule
+    reconstruction, x : Tensor of shape (n_rows, n_features)
+
+    Returns
+    -------
+    values : Tensor of shape (n_rows,)
+    """
+    values = loss(reconstruction, x)
+    if isinstance(loss, SquaredError):
+        variance = module.noise() * module.scale**2
+        return (values / variance + variance.log() + LOG_TWO_PI) / 2
+    if isinstance(loss, Poisson):  # half the deviance leaves out what depends on x alone
+        return values + (torch.lgamma(x + 1) - torch.xlogy(x, x) + x).mean(dim=1)
+    return values
+
+
+def standard_normal_draws(n_components, seed):
+    """Return 32 points that represent the standard normal distribution well.
+
+    Parameters
+    ----------
+    n_components : int
+    seed : int
+
+    Returns
+    -------
+    draws : ndarray of shape (32, n_components)
+        A scrambled Sobol sequence and its mirror image.
+    """
+    half = qmc.MultivariateNormalQMC(np.zeros(n_components), seed=seed).random(16)
+    return np.vstack([half, -half])
