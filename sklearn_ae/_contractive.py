@@ -32,7 +32,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
     ----------
     n_components : int, default=2
         Width of the code.
-    contraction : float, default=0.1
+    contraction : float, default=0.03
         Weight of the squared norm of the Jacobian, relative to the loss. X is taken in units of its
         scale, so the same weight suits all units and widths. 0 makes this an
         `AutoencoderTransformer`, whose weights are not tied.
@@ -165,7 +165,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
         self,
         n_components=2,
         *,
-        contraction=0.1,
+        contraction=0.03,
         jacobian="auto",
         curvature=0.0,
         hidden_layer_sizes=(128, 64),

@@ -38,7 +38,7 @@ class SparseAutoencoder(BaseAutoencoder):
         `n_active` largest units of each row (Makhzani & Frey 2013). With "kl" and "top_k" the
         decoder has the transposed weights of the encoder.
     strength : float, default=None
-        Weight of the penalty of "l1" and "kl", relative to the loss. None is 0.1 for "l1" and 1 for
+        Weight of the penalty of "l1" and "kl", relative to the loss. None is 0.3 for "l1" and 1 for
         "kl"; "top_k" has none. 0 makes this an `AutoencoderTransformer` with the parameters that
         both have.
     target_activity : float, default=0.05

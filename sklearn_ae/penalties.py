@@ -41,7 +41,7 @@ class L1(_Weighted):
 
     Parameters
     ----------
-    weight : float, default=0.1
+    weight : float, default=0.3
         Strength, relative to the loss. More weight, fewer active units: more bias and less
         variance.
 
@@ -60,7 +60,7 @@ class L1(_Weighted):
     tensor([3.5000, 0.5000])
     """
 
-    def __init__(self, weight=0.1):
+    def __init__(self, weight=0.3):
         self.weight = weight
 
     def __call__(self, module, x, output):
@@ -224,7 +224,7 @@ class Contractive(_Weighted):
 
     Parameters
     ----------
-    weight : float, default=0.1
+    weight : float, default=0.03
         Strength, relative to the loss. More weight, more contraction: more bias and less variance.
     jacobian : {"auto", "exact", "hutchinson"}, default="auto"
         "auto" takes the closed form where there is one and "hutchinson" elsewhere. "exact" computes
@@ -260,7 +260,7 @@ class Contractive(_Weighted):
     True
     """
 
-    def __init__(self, weight=0.1, jacobian="auto", *, curvature=0.0, displacement=0.1):
+    def __init__(self, weight=0.03, jacobian="auto", *, curvature=0.0, displacement=0.1):
         self.weight = weight
         self.jacobian = jacobian
         self.curvature = curvature
