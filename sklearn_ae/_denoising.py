@@ -171,7 +171,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
     >>> round(r2_score(X_test, damaged, multioutput="variance_weighted"), 1)
     0.1
     >>> round(r2_score(X_test, repaired, multioutput="variance_weighted"), 1)
-    0.7
+    0.8
     """
 
     _parameter_constraints: dict = {

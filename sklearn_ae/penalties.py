@@ -12,8 +12,9 @@ from numbers import Real
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from sklearn.base import BaseEstimator
+
+from ._jacobian import ClosedForm, Products, has_closed_form
 
 __all__ = ["L1", "L2", "Contractive", "GaussianKL", "KLSparsity"]
 
@@ -298,162 +299,17 @@ class Contractive(_Weighted):
         return self.weight == 0 and self.curvature == 0
 
     def _jacobian_of(self, module, output, generator):
-        encoder, code = module.encoder, output.code
-        if self.jacobian != "hutchinson" and _has_closed_form(encoder):
-            return _ClosedForm(encoder)
+        code = output.code
+        if self.jacobian != "hutchinson" and has_closed_form(module.encoder):
+            return ClosedForm(module.encoder)
         if self.jacobian == "exact":
             units = torch.eye(code.shape[1], dtype=code.dtype, device=code.device)
-            return _Products(module, [unit.expand_as(code) for unit in units])
+            return Products(module, units[:, None, :].expand(-1, len(code), -1))
         signs = torch.empty_like(code).bernoulli_(0.5, generator=generator).mul_(2).sub_(1)
-        return _Products(module, [signs])
+        return Products(module, signs[None])
 
 
 JACOBIANS = ("auto", "exact", "hutchinson")
-
-
-class _ClosedForm:
-    """Jacobians of encoders of which the slopes of one activation are all that changes with x."""
-
-    def __init__(self, encoder):
-        self.encoder = encoder
-
-    def at(self, output):
-        """Return the slopes of the activation, and the share of the linear path: all of it."""
-        *hidden, last = output.preactivations
-        if hidden:
-            return slope(self.encoder.activation, hidden[0]), 1.0
-        if self.encoder.output_activation is None:
-            return last.new_ones(len(last), 1), 1.0
-        return slope(self.encoder.output_activation, last), 1.0
-
-    def squared_norm(self, jacobian):
-        """Return the squared norms for the slopes and the share of the linear path of each row."""
-        slopes, share = jacobian
-        if len(self.encoder.layers) == 1:
-            rows = self.encoder.layers[0].weight.square().sum(dim=1)
-            return (slopes.square() * rows).sum(dim=1)
-        first, second = (layer.weight for layer in self.encoder.layers)
-        overlaps = _Gram.apply(second.T) * _Gram.apply(first)
-        values = _QuadraticForm.apply(slopes, overlaps)
-        if self.encoder.skip is not None:
-            skip = self.encoder.skip.weight
-            cross = ((skip @ first.T) * second).sum(dim=0)
-            values = values + share * (2 * slopes @ cross + share * skip.square().sum())
-        return values
-
-
-class _Products:
-    """Products of the Jacobian with vectors from the side of the code, one per row each."""
-
-    def __init__(self, module, vectors):
-        self.module = module
-        self.vectors = vectors
-
-    def at(self, output):
-        """Return the products, each of shape (n_rows, n_features)."""
-        if output.preactivations is None:
-            return self._by_autograd(output.seen)
-        return self._by_layers(output.preactivations)
-
-    def squared_norm(self, products):
-        """Return the sum of the squared norms of each row's products."""
-        return sum(product.square().sum(dim=1) for product in products)
-
-    def _by_layers(self, preactivations):
-        # Autograd would have to run the encoder once more; the layers' sums are there already.
-        encoder = self.module.encoder
-        *hidden, last = preactivations
-        slopes = [slope(encoder.activation, a) for a in hidden]
-        products = self.vectors
-        if encoder.output_activation is not None:
-            outer = slope(encoder.output_activation, last)
-            products = [outer * product for product in products]
-        straight = products
-        for layer, inner in zip(reversed(encoder.layers), [*reversed(slopes), None], strict=True):
-            products = [product @ layer.weight for product in products]
-            if inner is not None:
-                products = [inner * product for product in products]
-        if encoder.skip is None:
-            return products
-        skip = encoder.skip.weight
-        return [torch.addmm(p, s, skip) for p, s in zip(products, straight, strict=True)]
-
-    def _by_autograd(self, seen):
-        keep = torch.is_grad_enabled()
-        with torch.enable_grad():
-            x = self.module.standardise(seen).detach().requires_grad_()
-            code = self.module.encoder(x)
-            return [
-                torch.autograd.grad(code, x, vector, create_graph=keep, retain_graph=True)[0]
-                for vector in self.vectors
-            ]
-
-
-class _Gram(torch.autograd.Function):
-    """``A @ A.T``, with one product on the way back instead of autograd's two."""
-
-    @staticmethod
-    def forward(ctx, a):
-        ctx.save_for_backward(a)
-        return a @ a.T
-
-    @staticmethod
-    def backward(ctx, grad):
-        (a,) = ctx.saved_tensors
-        return (grad + grad.T) @ a
-
-
-class _QuadraticForm(torch.autograd.Function):
-    """``d^T K d`` for each row d and symmetric K, whose ``K d`` serves on the way back again."""
-
-    @staticmethod
-    def forward(ctx, d, k):
-        kd = d @ k
-        ctx.save_for_backward(d, kd)
-        return (kd * d).sum(dim=1)
-
-    @staticmethod
-    def backward(ctx, grad):
-        d, kd = ctx.saved_tensors
-        weighted = grad[:, None] * d
-        return 2 * grad[:, None] * kd, weighted.T @ d
-
-
-def slope(activation, a):
-    """Return the derivative of an activation that works on each value by itself.
-
-    Parameters
-    ----------
-    activation : callable
-    a : Tensor
-
-    Returns
-    -------
-    slope : Tensor
-        Of the shape of a.
-    """
-    if activation in SLOPES:
-        return SLOPES[activation](a)
-    return torch.func.jvp(activation, (a,), (torch.ones_like(a),))[1]
-
-
-def _slope_of_sigmoid(a):
-    s = torch.sigmoid(a)
-    return s * (1 - s)
-
-
-def _slope_of_silu(a):
-    s = torch.sigmoid(a)
-    return torch.addcmul(s, s * (1 - s), a)
-
-
-# Half the time of torch.func.jvp, which differentiates any other activation.
-SLOPES = {
-    torch.sigmoid: _slope_of_sigmoid,
-    torch.tanh: lambda a: 1 - torch.tanh(a).square(),
-    torch.relu: lambda a: (a > 0).to(a.dtype),
-    F.silu: _slope_of_silu,
-}
 
 
 def gaussian_kl(mean, log_variance):
@@ -474,13 +330,6 @@ def _bernoulli_kl(p, q):
     """Return the divergence of Bernoulli variables of probability p from those of q."""
     q = q.clamp(torch.finfo(q.dtype).eps, 1 - torch.finfo(q.dtype).eps)
     return p * (np.log(p) - q.log()) + (1 - p) * (np.log1p(-p) - (-q).log1p())
-
-
-def _has_closed_form(encoder):
-    if not hasattr(encoder, "trace"):
-        return False
-    n_hidden = len(encoder.layers) - 1
-    return n_hidden == 0 or (n_hidden == 1 and encoder.output_activation is None)
 
 
 def _is_number(value):

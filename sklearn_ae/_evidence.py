@@ -1,0 +1,114 @@
+"""The evidence lower bound of a variational autoencoder: its module, its objective, its terms."""
+
+from math import log, pi
+
+import numpy as np
+import torch
+from scipy.stats import qmc
+from torch import nn
+
+from ._module import AutoencoderModule, Output
+from ._objective import Objective
+from .losses import Poisson, SquaredError
+
+MIN_NOISE = 1e-4  # share of the data's variance; without it a perfect fit has infinite likelihood
+LOG_TWO_PI = log(2 * pi)
+
+
+class VariationalModule(AutoencoderModule):
+    """An autoencoder whose encoder returns means and logarithms of variances of the code.
+
+    Attributes
+    ----------
+    log_noise : Tensor of shape ()
+        Logarithm of the variance of the decoder's normal distribution above its minimum, for data
+        divided by ``scale``.
+    """
+
+    def __init__(self, encoder, decoder, n_features, link=None):
+        super().__init__(encoder, decoder, n_features, link)
+        self.log_noise = nn.Parameter(torch.zeros(()))
+
+    def distribution(self, x):
+        """Return means and logarithms of variances of codes, (n_rows, n_components) each."""
+        return self.encoder(self.standardise(x)).chunk(2, dim=1)
+
+    def encode(self, x):
+        """Return the means of codes, shape (n_rows, n_components)."""
+        return self.distribution(x)[0]
+
+    def forward(self, x, generator=None):
+        """Return reconstruction and code, drawn with a generator; without one, the means."""
+        mean, log_variance = self.distribution(x)
+        code = mean
+        if generator is not None:
+            noise = torch.empty_like(mean).normal_(generator=generator)
+            code = torch.addcmul(mean, (log_variance / 2).exp(), noise)
+        reconstruction = self.decode(code)
+        return Output(reconstruction, code, x, mean=mean, log_variance=log_variance)
+
+    def noise(self):
+        """Return the variance of the decoder's normal distribution for data divided by scale."""
+        return MIN_NOISE + self.log_noise.exp()
+
+
+class VariationalObjective(Objective):
+    """Minus the evidence lower bound, with a weight on the divergence, per feature."""
+
+    @classmethod
+    def like(cls, objective):
+        """Return the variational objective of the parts of another one."""
+        return cls(
+            objective.loss,
+            objective.penalty,
+            penalty_unit=objective.penalty_unit,
+            seed=objective.seed,
+            device=objective.generator.device,
+        )
+
+    def _output(self, module, seen, generator):
+        return module(seen, generator)
+
+    def _loss_values(self, module, output, x):
+        super()._loss_values(module, output, x)
+        return minus_log_likelihood(self.loss, module, output.reconstruction, x)
+
+
+def minus_log_likelihood(loss, module, reconstruction, x):
+    """Return minus the logarithm of the decoder's density at each row, divided by n_features.
+
+    Parameters
+    ----------
+    loss : callable
+        Says which distribution it is.
+    module : VariationalModule
+    reconstruction, x : Tensor of shape (n_rows, n_features)
+
+    Returns
+    -------
+    values : Tensor of shape (n_rows,)
+    """
+    values = loss(reconstruction, x)
+    if isinstance(loss, SquaredError):
+        variance = module.noise() * module.scale**2
+        return (values / variance + variance.log() + LOG_TWO_PI) / 2
+    if isinstance(loss, Poisson):  # half the deviance leaves out what depends on x alone
+        return values + (torch.lgamma(x + 1) - torch.xlogy(x, x) + x).mean(dim=1)
+    return values
+
+
+def standard_normal_draws(n_components, seed):
+    """Return 32 points that represent the standard normal distribution well.
+
+    Parameters
+    ----------
+    n_components : int
+    seed : int
+
+    Returns
+    -------
+    draws : ndarray of shape (32, n_components)
+        A scrambled Sobol sequence and its mirror image.
+    """
+    half = qmc.MultivariateNormalQMC(np.zeros(n_components), seed=seed).random(16)
+    return np.vstack([half, -half])
