@@ -47,46 +47,6 @@ def make_net(of=None, monitor=None, **params):
     )
 
 
-# The objective
-
-
-def test_objective_is_loss_per_unit_plus_penalty():
-    net, x = module(), torch.from_numpy(X)
-    objective = Objective(SquaredError(), lambda module, x, output: output.code[:, 0], unit=4.0)
-    values, output = objective(net, x)
-    expected = SquaredError()(output.reconstruction, x) / 4 + output.code[:, 0]
-    torch.testing.assert_close(values, expected)
-
-
-def test_penalty_sees_the_clean_batch_and_the_encoder_the_corrupted_one():
-    seen = {}
-
-    def penalty(module, x, output):
-        seen["x"], seen["code"] = x, output.code
-        return torch.zeros(())
-
-    net, x = module(), torch.from_numpy(X)
-    Objective(SquaredError(), penalty, lambda x, generator: x + 1)(net, x)
-    assert torch.equal(seen["x"], x)
-    torch.testing.assert_close(seen["code"], net.encode(x + 1))
-
-
-def noise(x, generator):
-    return x + torch.randn(x.shape, dtype=x.dtype, generator=generator)
-
-
-def test_training_draws_new_noise_for_every_batch():
-    objective = Objective(SquaredError(), corruption=noise).train()
-    first, second = (objective(module(), torch.from_numpy(X))[0] for _ in range(2))
-    assert not torch.equal(first, second)
-
-
-def test_held_out_rows_get_the_same_noise_every_time():
-    objective = Objective(SquaredError(), corruption=noise).eval()
-    first, second = (objective(module(), torch.from_numpy(X))[0] for _ in range(2))
-    assert torch.equal(first, second)
-
-
 # The loop
 
 
