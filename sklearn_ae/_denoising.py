@@ -38,10 +38,10 @@ class DenoisingAutoencoder(BaseAutoencoder):
     n_components : int, default=2
         Width of the code.
     noise : {"masking", "gaussian", "salt_and_pepper", "swap"} or callable, default="masking"
-        What is done to the rows. "masking" sets values to zero, "gaussian" adds noise,
-        "salt_and_pepper" sets values to the smallest or largest of their column, "swap" takes them
-        from other rows. Or an object of `sklearn_ae.corruptions`, or any
-        ``corruption(x, generator)``.
+        What is done to the rows. "masking" sets values to zero (to the mean, in columns
+        that zero is not among), "gaussian" adds noise, "salt_and_pepper" sets values to the
+        smallest or largest of their column, "swap" takes them from other rows. Or an object of
+        `sklearn_ae.corruptions`, or any ``corruption(x, generator)``.
     noise_level : float, default=0.3
         How much: for "gaussian" the standard deviation in the units of X, else the probability that
         a value is damaged. 0 makes this an `AutoencoderTransformer`. A noise that is an object has

@@ -345,6 +345,15 @@ class VariationalAutoencoder(BaseAutoencoder):
         self._start_decoder(module, parts["loss"], torch.from_numpy(decode))
         module.log_noise.detach().fill_(np.log(noise - MIN_NOISE))
 
+    def _continued_module(self, parts, dtype):
+        if self._has_distribution != (parts["penalty"] is not None):
+            raise ValueError(
+                f"Training cannot go on with beta={self.beta}: a code with a distribution and one "
+                "without (beta=0) have different nets. Call fit with warm_start=False to start "
+                "anew."
+            )
+        return super()._continued_module(parts, dtype)
+
     def _make_objective(self, parts, module, seed, device):
         objective = super()._make_objective(parts, module, seed, device)
         if parts["penalty"] is None:

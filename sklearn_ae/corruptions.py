@@ -63,8 +63,15 @@ class Masking(BaseEstimator):
     ----------
     fraction : float, default=0.3
         Probability that a value is masked, in [0, 1].
-    value : float, default=0.0
-        What a masked value becomes, in the units of the data.
+    value : float or "auto", default="auto"
+        What a masked value becomes, in the units of the data. "auto" is zero in columns that have
+        zero between their smallest and largest value, like pixels, counts or standardised values,
+        and the mean in others, where zero would be far off.
+
+    Attributes
+    ----------
+    fill_ : ndarray of shape (n_features,)
+        What "auto" has found in the data seen in `fit`. Without `fit` it is zero.
 
     References
     ----------
@@ -81,19 +88,42 @@ class Masking(BaseEstimator):
     0.8
     """
 
-    def __init__(self, fraction=0.3, value=0.0):
+    def __init__(self, fraction=0.3, value="auto"):
         self.fraction = fraction
         self.value = value
 
+    def fit(self, X):
+        """Learn what the masked values of each column become.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Training data.
+
+        Returns
+        -------
+        self : object
+            The corruption.
+        """
+        if self.value == "auto":
+            has_zero = (X.min(axis=0) <= 0) & (X.max(axis=0) >= 0)
+            self.fill_ = np.where(has_zero, 0, X.mean(axis=0, dtype=np.float64))
+        return self
+
     def __call__(self, x, generator):
         """Return a corrupted copy of x."""
-        return x.masked_fill(_uniform(x, generator) < self.fraction, self.value)
+        fill = getattr(self, "fill_", 0.0) if self.value == "auto" else self.value
+        masked = _uniform(x, generator) < self.fraction
+        return torch.where(masked, torch.as_tensor(fill, dtype=x.dtype, device=x.device), x)
 
     def check(self, X):
-        """Raise ValueError unless the fraction is a probability and the value a finite number."""
+        """Raise ValueError unless fraction is a probability and value "auto" or a finite number."""
         _check_fraction(self)
-        if not (_is_number(self.value) and np.isfinite(self.value)):
-            raise ValueError(f"value={self.value!r} of Masking must be a finite number.")
+        if self.value != "auto" and not (_is_number(self.value) and np.isfinite(self.value)):
+            raise ValueError(
+                f"value={self.value!r} of Masking must be 'auto' or a finite number: what a masked "
+                "value becomes."
+            )
 
     @property
     def does_nothing(self):

@@ -144,7 +144,7 @@ class KLSparsity(_Weighted):
             raise ValueError(
                 f"KLSparsity needs codes in [0, 1], but they reach from {code.min().item():.3g} to "
                 f"{code.max().item():.3g}. Give the code an activation that stays there: "
-                "architecture=MLP(code_activation='logistic')."
+                "architecture=MLP(code_activation='logistic'), with init='random'."
             )
         if sample_weight is None:
             activity = code.mean(dim=0)
@@ -269,13 +269,14 @@ class Contractive(_Weighted):
 
     def __call__(self, module, x, output, generator=None):
         """Return the values of the rows, shape (n_rows,)."""
+        if output.seen is None:  # an output that did not come from the module
+            output = module(x)
         jacobian = self._jacobian_of(module, output, generator)
         here = jacobian.at(output)
         values = self.weight * jacobian.squared_norm(here)
         if self.curvature:
-            seen = x if output.seen is None else output.seen
-            noise = torch.empty_like(seen).normal_(generator=generator)
-            there = jacobian.at(module(seen + self.displacement * module.scale * noise))
+            noise = torch.empty_like(x).normal_(generator=generator)
+            there = jacobian.at(module(output.seen + self.displacement * module.scale * noise))
             change = [a - b for a, b in zip(here, there, strict=True)]
             values = values + self.curvature * jacobian.squared_norm(change)
         return values / module.scale**2
