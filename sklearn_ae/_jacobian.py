@@ -9,6 +9,8 @@ divided by the module's scale.
 import torch
 import torch.nn.functional as F
 
+WORTH_BLOCKS = 1e5  # values of a matrix; with fewer, several small products cost more than one
+
 
 def has_closed_form(encoder):
     """Whether `ClosedForm` can be used: linear layers, at most one activation on the way.
@@ -106,12 +108,23 @@ class Products:
 
 
 class _Gram(torch.autograd.Function):
-    """``A @ A.T``, with one product on the way back instead of autograd's two."""
+    """``A @ A.T``, with one product on the way back instead of autograd's two.
+
+    On the way there the upper of four blocks is the lower one transposed: a quarter less work.
+    """
 
     @staticmethod
     def forward(ctx, a):
         ctx.save_for_backward(a)
-        return a @ a.T
+        if a.numel() < WORTH_BLOCKS:
+            return a @ a.T
+        top, bottom = a.tensor_split(2)
+        gram = a.new_empty(len(a), len(a))
+        n = len(top)
+        torch.mm(top, top.T, out=gram[:n, :n])
+        torch.mm(bottom, a.T, out=gram[n:])
+        gram[:n, n:] = gram[n:, :n].T
+        return gram
 
     @staticmethod
     def backward(ctx, grad):

@@ -6,7 +6,7 @@ from scipy.special import expit
 from scipy.stats import norm
 from sklearn.base import clone
 
-from sklearn_ae.architectures import MLP, LinearPlusNetwork
+from sklearn_ae.architectures import MLP, LinearPlusNetwork, TopK
 
 FORMULAS = {
     "identity": lambda x: x,
@@ -173,3 +173,116 @@ def test_linear_start_stays_on_the_device_of_the_module():
 def test_weight_decay_is_told_the_linear_path(hidden, spared):
     encoder, _ = MLP(hidden).build(4, 2)
     assert any(p is dict(encoder.named_parameters())[spared] for p in encoder.linear_parameters())
+
+
+@pytest.mark.parametrize("code_activation", ["identity", "logistic", TopK(2)])
+@pytest.mark.parametrize("skip", [False, True])
+def test_row_alone_is_encoded_like_a_row_among_others(skip, code_activation):
+    encoder, _ = as_double(*MLP((6,), skip=skip, code_activation=code_activation).build(3, 4))
+    x = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(torch.stack([encoder(row) for row in x]), encoder(x))
+
+
+@pytest.mark.parametrize("hidden", [(), (6,), (6, 4)])
+def test_trace_tells_what_each_layer_sums_up(hidden):
+    encoder, _ = as_double(*MLP(hidden, "tanh", code_activation="logistic").build(3, 2))
+    x = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    code, preactivations = encoder.trace(x)
+    assert [a.shape[1] for a in preactivations] == [*hidden, 2]
+    torch.testing.assert_close(code, encoder(x))
+    torch.testing.assert_close(code, torch.sigmoid(preactivations[-1]))
+    if hidden:
+        torch.testing.assert_close(preactivations[0], encoder.layers[0](x))
+
+
+# Columns of unit norm
+
+
+@pytest.mark.parametrize("hidden", [(), (6,), (6, 4)])
+def test_decoder_takes_the_code_in_through_columns_of_unit_norm(hidden):
+    _, decoder = MLP(hidden, unit_norm=True).build(5, 9)
+    taken = [decoder.layers[0], *([decoder.skip] if hidden else [])]
+    for layer in taken:
+        torch.testing.assert_close(layer.weight.norm(dim=0), torch.ones(9))
+
+
+def test_columns_have_unit_norm_after_any_step():
+    _, decoder = MLP((), unit_norm=True).build(5, 9)
+    optimizer = torch.optim.SGD(decoder.parameters(), lr=10.0)
+    decoder(torch.ones(4, 9)).square().sum().backward()
+    before = decoder.layers[0].weight.detach().clone()
+    optimizer.step()
+    weight = decoder.layers[0].weight
+    assert not torch.allclose(weight, before)
+    torch.testing.assert_close(weight.norm(dim=0), torch.ones(9))
+
+
+def test_decoder_of_unit_norm_maps_the_zero_code_to_the_bias_that_it_starts_with():
+    _, decoder = as_double(*MLP((6,), unit_norm=True).build(3, 2))
+    decoder.start_linear(np.eye(3)[:, :2], np.array([1.0, 2.0, 3.0]))
+    zero = torch.zeros(1, 2, dtype=torch.float64)
+    np.testing.assert_allclose(decoder(zero)[0].detach(), [1.0, 2.0, 3.0])
+
+
+def test_column_of_zeros_stays_finite():
+    _, decoder = MLP((), unit_norm=True).build(3, 2)
+    torch.nn.init.zeros_(decoder.layers[0].linear.weight)
+    decoder(torch.ones(4, 2)).sum().backward()
+    assert torch.isfinite(decoder.layers[0].weight).all()
+    assert torch.isfinite(decoder.layers[0].linear.weight.grad).all()
+
+
+def test_tied_weights_cannot_have_unit_norm():
+    with pytest.raises(ValueError, match="tied=True and unit_norm=True exclude each other"):
+        MLP(tied=True, unit_norm=True).build(3, 2)
+
+
+# The k largest units
+
+
+@pytest.mark.parametrize("shape", [(50, 12), (1, 12), (12,)])
+@pytest.mark.parametrize("k", [1, 4, 11])
+def test_top_k_keeps_the_k_largest_units(k, shape):
+    code = torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+    kept = TopK(k).build(12)(code)
+    threshold = code.sort(dim=-1, descending=True).values[..., k - 1 : k]
+    assert torch.equal(kept, torch.where(code >= threshold, code, 0.0))
+
+
+@pytest.mark.parametrize("k", [3, 4, 100])
+def test_top_k_of_no_more_than_k_units_keeps_them_all(k):
+    code = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(TopK(k).build(3)(code), code)
+
+
+def test_top_k_keeps_k_of_equal_units():
+    kept = TopK(2).build(5)(torch.ones(7, 5))
+    assert ((kept != 0).sum(dim=1) == 2).all()
+
+
+def test_top_k_keeps_another_number_after_training():
+    code = torch.rand(50, 12, generator=torch.Generator().manual_seed(0))
+    keep = TopK(2, k_transform=6).build(12)
+    assert ((keep.train()(code) > 0).sum(dim=1) == 2).all()
+    assert ((keep.eval()(code) > 0).sum(dim=1) == 6).all()
+
+
+def test_gradient_passes_through_the_units_that_are_kept():
+    code = torch.randn(50, 12, requires_grad=True, generator=torch.Generator().manual_seed(0))
+    kept = TopK(3).build(12)(code)
+    kept.sum().backward()
+    assert torch.equal(code.grad, (kept != 0).float())
+
+
+@pytest.mark.parametrize("name", ["k", "k_transform"])
+@pytest.mark.parametrize("bad", [0, -1, 2.5, "3", np.nan])
+def test_number_of_units_to_keep_must_be_a_positive_integer(name, bad):
+    with pytest.raises(ValueError, match=rf"{name}={bad!r} of TopK must be a positive integer"):
+        MLP((), code_activation=TopK(**{name: bad})).build(3, 2)
+
+
+def test_number_of_units_to_keep_is_a_searchable_parameter():
+    architecture = MLP((), code_activation=TopK(3))
+    assert architecture.get_params()["code_activation__k"] == 3
+    assert clone(architecture).set_params(code_activation__k=2).code_activation.k == 2
+    assert architecture.code_activation.k == 3
