@@ -259,7 +259,7 @@ def test_bad_level_is_named_with_its_value_before_anything_is_fitted(
     corruption, parameter, value, method
 ):
     estimator = quick(corruption=corruption)
-    message = rf"{parameter}={value!r} of {type(corruption).__name__} must be a"
+    message = rf"{parameter}={value!r} of {type(corruption).__name__} must be "
     with pytest.raises(ValueError, match=message):
         getattr(estimator, method)(X)
     assert not hasattr(estimator, "module_")
@@ -311,3 +311,20 @@ def test_function_is_a_corruption():
 
     rebuilt = quick(corruption=halve, max_iter=50).fit(X).reconstruct(X / 2)
     assert np.square(rebuilt - X).mean() < np.square(X / 2 - X).mean() / 10
+
+
+def test_masked_values_become_zero_where_a_column_has_zero_and_its_mean_elsewhere():
+    columns = np.array([[-1.0, 0.0, 5.0, 1998.0], [1.0, 3.0, 7.0, 2002.0]])
+    masking = Masking(1.0).fit(columns)
+    masked = masking(torch.from_numpy(columns), generator())
+    assert masked.tolist() == 2 * [[0.0, 0.0, 6.0, 2000.0]]
+
+
+def test_masking_without_fit_masks_to_zero():
+    assert (Masking(1.0)(torch.full((4, 2), 7.0), generator()) == 0).all()
+
+
+def test_masking_a_table_far_from_zero_trains_as_well_as_the_centred_table():
+    far = AutoencoderTransformer(2, corruption=Masking(0.3), random_state=0).fit(X + 1e4)
+    near = AutoencoderTransformer(2, corruption=Masking(0.3), random_state=0).fit(X - X.mean(axis=0))
+    assert far.score(X + 1e4) == pytest.approx(near.score(X - X.mean(axis=0)), abs=0.02)
