@@ -56,7 +56,29 @@ class GaussianNoise(BaseEstimator):
         return self.scale == 0
 
 
-class Masking(BaseEstimator):
+class _OfSomeValues(BaseEstimator):
+    """A corruption of each value with the probability ``fraction``."""
+
+    def check(self, X):
+        """Raise ValueError unless the fraction is a probability."""
+        if not (_is_number(self.fraction) and 0 <= self.fraction <= 1):
+            raise ValueError(
+                f"fraction={self.fraction!r} of {type(self).__name__} must be a number in [0, 1]: "
+                "the probability that a value is corrupted."
+            )
+
+    @property
+    def does_nothing(self):
+        """Whether x stays as it is."""
+        return self.fraction == 0
+
+    def _chosen(self, x, generator):
+        """Return a uniform number for each value, and whether it is below the fraction."""
+        drawn = torch.empty_like(x).uniform_(generator=generator)
+        return drawn, drawn < self.fraction
+
+
+class Masking(_OfSomeValues):
     """Set values to a constant, each with the same probability: for values that go missing.
 
     Parameters
@@ -113,25 +135,20 @@ class Masking(BaseEstimator):
     def __call__(self, x, generator):
         """Return a corrupted copy of x."""
         fill = getattr(self, "fill_", 0.0) if self.value == "auto" else self.value
-        masked = _uniform(x, generator) < self.fraction
+        _, masked = self._chosen(x, generator)
         return torch.where(masked, torch.as_tensor(fill, dtype=x.dtype, device=x.device), x)
 
     def check(self, X):
         """Raise ValueError unless fraction is a probability and value "auto" or a finite number."""
-        _check_fraction(self)
+        super().check(X)
         if self.value != "auto" and not (_is_number(self.value) and np.isfinite(self.value)):
             raise ValueError(
                 f"value={self.value!r} of Masking must be 'auto' or a finite number: what a masked "
                 "value becomes."
             )
 
-    @property
-    def does_nothing(self):
-        """Whether x stays as it is."""
-        return self.fraction == 0
 
-
-class SaltAndPepper(BaseEstimator):
+class SaltAndPepper(_OfSomeValues):
     """Set values to the smallest or the largest of their column: for dead and saturated sensors.
 
     Parameters
@@ -182,21 +199,11 @@ class SaltAndPepper(BaseEstimator):
         low, high = x.amin(dim=0), x.amax(dim=0)
         if hasattr(self, "data_min_"):
             low, high = low.new_tensor(self.data_min_), high.new_tensor(self.data_max_)
-        drawn = _uniform(x, generator)
-        extreme = torch.where(drawn < self.fraction / 2, low, high)
-        return torch.where(drawn < self.fraction, extreme, x)
-
-    def check(self, X):
-        """Raise ValueError unless the fraction is a probability."""
-        _check_fraction(self)
-
-    @property
-    def does_nothing(self):
-        """Whether x stays as it is."""
-        return self.fraction == 0
+        drawn, chosen = self._chosen(x, generator)
+        return torch.where(chosen, torch.where(drawn < self.fraction / 2, low, high), x)
 
 
-class SwapNoise(BaseEstimator):
+class SwapNoise(_OfSomeValues):
     """Replace values by those of other rows, column by column: for tables of any kind.
 
     What comes in has the distribution of its column, whatever that is, so neither the units nor the
@@ -234,30 +241,9 @@ class SwapNoise(BaseEstimator):
         # A shift of 1 .. n_rows - 1 rows leads to any row but the same one.
         shift = torch.randint(1, n_rows, x.shape, generator=generator, device=x.device)
         other = (torch.arange(n_rows, device=x.device)[:, None] + shift) % n_rows
-        return torch.where(_uniform(x, generator) < self.fraction, x.gather(0, other), x)
-
-    def check(self, X):
-        """Raise ValueError unless the fraction is a probability."""
-        _check_fraction(self)
-
-    @property
-    def does_nothing(self):
-        """Whether x stays as it is."""
-        return self.fraction == 0
-
-
-def _uniform(x, generator):
-    return torch.empty_like(x).uniform_(generator=generator)
+        _, chosen = self._chosen(x, generator)
+        return torch.where(chosen, x.gather(0, other), x)
 
 
 def _is_number(value):
     return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _check_fraction(corruption):
-    fraction = corruption.fraction
-    if not (_is_number(fraction) and 0 <= fraction <= 1):
-        raise ValueError(
-            f"fraction={fraction!r} of {type(corruption).__name__} must be a number in [0, 1]: the "
-            "probability that a value is corrupted."
-        )

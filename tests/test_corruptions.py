@@ -326,5 +326,7 @@ def test_masking_without_fit_masks_to_zero():
 
 def test_masking_a_table_far_from_zero_trains_as_well_as_the_centred_table():
     far = AutoencoderTransformer(2, corruption=Masking(0.3), random_state=0).fit(X + 1e4)
-    near = AutoencoderTransformer(2, corruption=Masking(0.3), random_state=0).fit(X - X.mean(axis=0))
+    near = AutoencoderTransformer(2, corruption=Masking(0.3), random_state=0).fit(
+        X - X.mean(axis=0)
+    )
     assert far.score(X + 1e4) == pytest.approx(near.score(X - X.mean(axis=0)), abs=0.02)
