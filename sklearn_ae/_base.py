@@ -393,7 +393,13 @@ class BaseAutoencoder(
 
     def _describe(self, X, weight):
         """Set the attributes that say what the fitted module makes of the training data."""
-        self.reconstruction_err_ = float(np.average(self._squared_errors(X), weights=weight))
+        self.reconstruction_err_ = float(self._mean(self._squared_errors, X, weight))
+
+    def _mean(self, function, X, weight):
+        """Return the weighted mean over the rows of X of what a function makes of some rows."""
+        weight = np.ones(len(X)) if weight is None else weight
+        batches = gen_batches(len(X), ROWS_AT_A_TIME)
+        return sum(weight[rows] @ function(X[rows]) for rows in batches) / weight.sum()
 
     @contextmanager
     def _unchanged_on_error(self):

@@ -4,10 +4,9 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._base import ROWS_AT_A_TIME, BaseAutoencoder
+from ._base import BaseAutoencoder
 from .architectures import TopK
 from .penalties import L1, KLSparsity
 
@@ -276,14 +275,14 @@ class SparseAutoencoder(BaseAutoencoder):
 
     def _describe(self, X, weight):
         super()._describe(X, weight)
-        activity, sparsity = 0.0, 0.0
-        weight = np.ones(len(X)) if weight is None else weight
-        for rows in gen_batches(len(X), ROWS_AT_A_TIME):
-            codes = self._apply(self.module_.encode, X[rows], self._n_features_out)
-            activity = activity + weight[rows] @ np.abs(codes)
-            sparsity += weight[rows] @ hoyer_sparsity(codes)
-        self.activity_ = activity / weight.sum()
-        self.code_sparsity_ = float(sparsity / weight.sum())
+
+        def activity_and_sparsity(rows):
+            codes = self._apply(self.module_.encode, rows, self._n_features_out)
+            return np.column_stack([np.abs(codes), hoyer_sparsity(codes)])
+
+        *activity, sparsity = self._mean(activity_and_sparsity, X, weight)
+        self.activity_ = np.array(activity)
+        self.code_sparsity_ = float(sparsity)
 
 
 def hoyer_sparsity(codes):

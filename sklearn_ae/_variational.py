@@ -6,11 +6,11 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from numpy.random import RandomState
-from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import ROWS_AT_A_TIME, BaseAutoencoder
+from ._base import BaseAutoencoder
 from ._evidence import (
     MIN_NOISE,
     VariationalModule,
@@ -380,13 +380,14 @@ class VariationalAutoencoder(BaseAutoencoder):
         module = self.module_
         if isinstance(self._parts["loss"], SquaredError):
             self.noise_variance_ = (module.noise() * module.scale**2).item()
-        weight, total = np.ones(len(X)) if weight is None else weight, 0.0
-        for rows in gen_batches(len(X), ROWS_AT_A_TIME):
-            kl = self._apply(
-                lambda x: gaussian_kl(*module.distribution(x)), X[rows], self._n_features_out
-            )
-            total = total + weight[rows] @ kl
-        self.kl_divergence_ = total / weight.sum()
+
+        def divergence(x):
+            return gaussian_kl(*module.distribution(x))
+
+        n_units = self._n_features_out
+        self.kl_divergence_ = self._mean(
+            lambda rows: self._apply(divergence, rows, n_units), X, weight
+        )
         collapsed = np.flatnonzero(self.kl_divergence_ < COLLAPSED)
         if len(collapsed):
             warnings.warn(
