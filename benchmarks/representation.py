@@ -81,7 +81,8 @@ METHODS = {  # what makes it, and how wide the code is
     "variational": (VariationalAutoencoder, FEW, {"init": "pca"}),
 }
 
-# From the papers' tables as they are remembered: no copy was at hand to check them against.
+# From memory of the papers' tables. Of Vincent et al. all but DBN-1 agree with a summary of the
+# paper (awesome.papernotes.org, 2010_stacked_dae); no copy of the others was at hand.
 QUOTED = """\
 Quoted, not measured here: test errors with 50,000 or 60,000 labelled images of MNIST, and other
 protocols. Not comparable but for the order.
