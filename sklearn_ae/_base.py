@@ -167,6 +167,7 @@ class BaseAutoencoder(
                 ConvergenceWarning,
                 stacklevel=3,
             )
+        self._warn_of_result()
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -378,15 +379,14 @@ class BaseAutoencoder(
 
     def _make_objective(self, parts, module, seed, device):
         """Return what training minimises."""
-        scale, loss, penalty = module.scale.item(), parts["loss"], parts["penalty"]
+        scale, n_features = module.scale.item(), len(module.offset)
+        loss, penalty = parts["loss"], parts["penalty"]
         return Objective(
             loss,
             penalty,
             parts["corruption"],
             unit=loss.unit(scale) if hasattr(loss, "unit") else 1.0,
-            penalty_unit=penalty.unit(scale, len(module.offset))
-            if hasattr(penalty, "unit")
-            else 1.0,
+            penalty_unit=penalty.unit(scale, n_features) if hasattr(penalty, "unit") else 1.0,
             seed=seed,
             device=device,
         )
@@ -394,6 +394,9 @@ class BaseAutoencoder(
     def _describe(self, X, weight):
         """Set the attributes that say what the fitted module makes of the training data."""
         self.reconstruction_err_ = float(self._mean(self._squared_errors, X, weight))
+
+    def _warn_of_result(self):
+        """Warn of what `fit` has found, now that the estimator is a fitted one."""
 
     def _mean(self, function, X, weight):
         """Return the weighted mean over the rows of X of what a function makes of some rows."""
@@ -504,8 +507,9 @@ class BaseAutoencoder(
     def _collect_parts(self, X):
         """Return copies of what module and objective are made of, by name, ready for the data."""
         penalty, corruption = self._regularizers()
+        architecture = self.architecture
         parts = {
-            "architecture": self.architecture or self._default_architecture(),
+            "architecture": self._default_architecture() if architecture is None else architecture,
             "loss": self._loss(),
             "penalty": penalty,
             "corruption": corruption,

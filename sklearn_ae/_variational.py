@@ -388,6 +388,10 @@ class VariationalAutoencoder(BaseAutoencoder):
         self.kl_divergence_ = self._mean(
             lambda rows: self._apply(divergence, rows, n_units), X, weight
         )
+
+    def _warn_of_result(self):
+        if not self._has_distribution:
+            return
         collapsed = np.flatnonzero(self.kl_divergence_ < COLLAPSED)
         if len(collapsed):
             warnings.warn(
