@@ -20,6 +20,11 @@ def quick(**params):
     return ContractiveAutoencoder(**{"max_iter": 3, "random_state": 0} | params)
 
 
+@pytest.fixture(scope="module")
+def fitted():
+    return quick().fit(X)
+
+
 # What the parameters mean
 
 
@@ -135,8 +140,7 @@ def test_weights_that_are_not_tied_shrink_the_code_and_the_decoder_undoes_it():
 def test_more_contraction_means_a_flatter_code():
     data, basis = plane_in_space()
     sensitivities = [
-        sensitivity(linear(True, contraction).fit(data), basis)
-        for contraction in (0.01, 0.1, 0.3, 1.0)
+        sensitivity(linear(True, contraction).fit(data), basis) for contraction in (0.01, 0.1, 1.0)
     ]
     assert sensitivities == sorted(sensitivities, reverse=True)
 
@@ -208,7 +212,7 @@ BAD = [
     ),
     ({"jacobian": "full"}, "'jacobian' parameter .* Got 'full'"),
     ({"jacobian": None}, "'jacobian' parameter .* Got None"),
-    ({"contraction": np.inf}, "contraction|weight=inf"),
+    ({"contraction": np.inf}, "'contraction' parameter .* Got inf"),
     ({"architecture": MLP((), code_activation="logistic")}, "init='pca' starts from linear paths"),
 ]
 
@@ -224,12 +228,11 @@ def test_impossible_parameter_is_named_before_anything_is_fitted(params, message
 
 
 @pytest.mark.parametrize(("params", "message"), BAD, ids=repr)
-def test_fit_that_fails_leaves_a_fitted_estimator_as_it_was(params, message):
-    estimator = quick().fit(X)
-    before = copy.deepcopy(estimator)
+def test_fit_that_fails_leaves_a_fitted_estimator_as_it_was(params, message, fitted):
+    estimator = copy.deepcopy(fitted)
     with pytest.raises(ValueError, match=message):
         estimator.set_params(**params).fit(2 * X[:, :3])
-    assert estimator.transform(X).tobytes() == before.transform(X).tobytes()
+    assert estimator.transform(X).tobytes() == fitted.transform(X).tobytes()
     assert estimator.n_features_in_ == 4
 
 

@@ -26,6 +26,11 @@ def quick(n_components=12, **params):
     return SparseAutoencoder(n_components, **{"max_iter": 3, "random_state": 0} | params)
 
 
+@pytest.fixture(scope="module")
+def fitted():
+    return quick().fit(X)
+
+
 # What the parameters mean
 
 
@@ -294,13 +299,12 @@ def test_impossible_parameter_is_named_before_anything_is_fitted(params, message
 
 
 @pytest.mark.parametrize(("params", "message"), BAD, ids=repr)
-def test_fit_that_fails_leaves_a_fitted_estimator_as_it_was(params, message):
-    estimator = quick().fit(X)
-    before = copy.deepcopy(estimator)
+def test_fit_that_fails_leaves_a_fitted_estimator_as_it_was(params, message, fitted):
+    estimator = copy.deepcopy(fitted)
     with pytest.raises(ValueError, match=message):
         estimator.set_params(**params).fit(2 * X[:, :3])
-    assert estimator.transform(X).tobytes() == before.transform(X).tobytes()
-    assert estimator.activity_.tobytes() == before.activity_.tobytes()
+    assert estimator.transform(X).tobytes() == fitted.transform(X).tobytes()
+    assert estimator.activity_.tobytes() == fitted.activity_.tobytes()
     assert estimator.n_features_in_ == 4
 
 

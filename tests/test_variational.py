@@ -28,6 +28,11 @@ def quick(n_components=2, **params):
     return VariationalAutoencoder(n_components, **{"max_iter": 3, "random_state": 0} | params)
 
 
+@pytest.fixture(scope="module")
+def fitted():
+    return quick().fit(X)
+
+
 def untrained(n_components, **params):
     """A model that is left where it starts."""
     params = {"max_iter": 1, "learning_rate_init": 1e-12, "early_stopping": False} | params
@@ -394,7 +399,7 @@ def test_wide_code_needs_no_warning_about_copying():
 
 BAD = [
     *(({"beta": bad}, f"'beta' parameter .* Got {bad!r}") for bad in (-0.1, np.nan, "1", None)),
-    ({"beta": np.inf}, "beta|weight=inf"),
+    ({"beta": np.inf}, "'beta' parameter .* Got inf"),
     ({"architecture": MLP((8,), tied=True)}, "ties the decoder's weights .* Use tied=False"),
     ({"architecture": MLP((), tied=True)}, "ties the decoder's weights .* Use tied=False"),
     ({"architecture": MLP((8,), skip=False)}, "init='pca' starts from linear paths"),
@@ -413,13 +418,12 @@ def test_impossible_parameter_is_named_before_anything_is_fitted(params, message
 
 
 @pytest.mark.parametrize(("params", "message"), BAD, ids=repr)
-def test_fit_that_fails_leaves_a_fitted_estimator_as_it_was(params, message):
-    estimator = quick().fit(X)
-    before = copy.deepcopy(estimator)
+def test_fit_that_fails_leaves_a_fitted_estimator_as_it_was(params, message, fitted):
+    estimator = copy.deepcopy(fitted)
     with pytest.raises(ValueError, match=message):
         estimator.set_params(**params).fit(2 * X[:, :3])
-    assert estimator.score_samples(X).tobytes() == before.score_samples(X).tobytes()
-    assert estimator.noise_variance_ == before.noise_variance_
+    assert estimator.score_samples(X).tobytes() == fitted.score_samples(X).tobytes()
+    assert estimator.noise_variance_ == fitted.noise_variance_
     assert estimator.n_features_in_ == 4
 
 
