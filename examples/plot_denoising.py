@@ -77,7 +77,7 @@ def r2(clean, repaired):
 def repair_by_pca(train, clean, damaged):
     repairs = []
     for n_components in (1, 2, 3, 5, 8, 12, 18, 25, 35, 50):
-        pca = PCA(n_components).fit(train)
+        pca = PCA(n_components, svd_solver="full").fit(train)
         repairs.append(pca.inverse_transform(pca.transform(damaged)))
     return max(repairs, key=lambda repaired: r2(clean, repaired))
 
