@@ -628,8 +628,8 @@ class BaseAutoencoder(
         if repr(fitted) != repr(asked):
             raise ValueError(
                 f"The fitted net is that of {fitted!r}, and training cannot go on with {asked!r}, "
-                "which hidden_layer_sizes, activation, init or architecture ask for now. Call fit "
-                "with warm_start=False to start anew."
+                "which hidden_layer_sizes, activation, init, architecture or what constrains the "
+                "code ask for now. Call fit with warm_start=False to start anew."
             )
         module = self._build_module(parts, self.n_components, dtype, self._seed)
         load_arrays(module, arrays_of(self.module_))

@@ -131,7 +131,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
     -----
     Images with values in [0, 1], as features for a classifier: ``n_components=1000``,
     ``architecture=MLP((), code_activation="logistic", tied=True)``, ``init="random"``,
-    ``loss="log_loss"``, ``contraction=0.03``.
+    ``loss="log_loss"``, ``batch_size=100``, ``max_iter=20``, ``contraction=0.01``.
 
     References
     ----------

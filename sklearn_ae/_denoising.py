@@ -142,9 +142,14 @@ class DenoisingAutoencoder(BaseAutoencoder):
     logarithm of the density of X (Alain & Bengio 2014): a repaired row has moved to where rows are
     more likely.
 
+    A net trained on one kind of noise does not undo another, and masking to black is not masking to
+    the mean: where zero is not among the values of a column, ``noise=Masking(0.3, value=0)``
+    prepares for zeros. After much masking a net makes too much of undamaged rows, since it has only
+    ever seen a part of each.
+
     Images with values in [0, 1], as features for a classifier: ``n_components=1000``,
-    ``architecture=MLP((), code_activation="logistic", tied=True)``, ``init="random"``,
-    ``loss="log_loss"``, with "masking" of 0.25 to 0.5, or "gaussian" of 0.3 to 0.5.
+    ``architecture=MLP((), code_activation="logistic")``, ``init="random"``, ``loss="log_loss"``,
+    ``batch_size=100``, ``max_iter=20``, with "gaussian" or "masking" of 0.5.
 
     References
     ----------

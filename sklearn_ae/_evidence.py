@@ -108,7 +108,8 @@ def standard_normal_draws(n_components, seed):
     Returns
     -------
     draws : ndarray of shape (32, n_components)
-        A scrambled Sobol sequence and its mirror image.
+        A scrambled Sobol sequence and its mirror image, each column of variance 1.
     """
     half = qmc.MultivariateNormalQMC(np.zeros(n_components), seed=seed).random(16)
+    half /= np.sqrt(np.mean(np.square(half), axis=0))
     return np.vstack([half, -half])

@@ -163,7 +163,11 @@ def slope(activation, a):
     """
     if activation in SLOPES:
         return SLOPES[activation](a)
-    return torch.func.jvp(activation, (a,), (torch.ones_like(a),))[1]
+    keep = torch.is_grad_enabled()
+    with torch.enable_grad():
+        a = a if a.requires_grad else a.detach().requires_grad_()
+        slopes = torch.autograd.grad(activation(a).sum(), a, create_graph=keep)[0]
+    return slopes
 
 
 def _slope_of_sigmoid(a):
@@ -176,7 +180,7 @@ def _slope_of_silu(a):
     return torch.addcmul(s, s * (1 - s), a)
 
 
-# Half the time of torch.func.jvp, which differentiates any other activation.
+# Cheaper than what differentiates any other activation.
 SLOPES = {
     torch.sigmoid: _slope_of_sigmoid,
     torch.tanh: lambda a: 1 - torch.tanh(a).square(),

@@ -144,7 +144,12 @@ class SparseAutoencoder(BaseAutoencoder):
     Notes
     -----
     Images with values in [0, 1], as features for a classifier: ``n_components=1000``,
-    ``loss="log_loss"``, with "top_k", ``n_active=25`` and ``n_active_transform=75``, or "l1".
+    ``loss="log_loss"``, ``batch_size=100``, ``max_iter=20``, with "top_k", ``n_active=25`` and
+    ``n_active_transform=75``, or "l1" and ``strength=0.1``. More units after training than in it
+    suit a classifier, and reconstruct worse.
+
+    `alpha` does nothing without hidden layers where the weights are tied, as for "kl" and "top_k":
+    it spares linear decoders.
 
     References
     ----------
@@ -302,4 +307,4 @@ def hoyer_sparsity(codes):
         return np.zeros(len(codes))
     l1, l2 = np.abs(codes).sum(axis=1), np.linalg.norm(codes, axis=1)
     ratio = np.divide(l1, l2, out=np.ones(len(codes)), where=l2 > 0)
-    return (root - ratio) / (root - 1)
+    return ((root - ratio) / (root - 1)).clip(0, 1)

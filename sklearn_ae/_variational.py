@@ -36,8 +36,9 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     Use it to draw new rows (`sample`), for a smooth code whose neighbourhoods decode to similar
     rows, to score rows by (a bound on) their likelihood (`score_samples`), or to let the data
-    choose how many units they need: the others collapse. Do not use it for the smallest
-    reconstruction error, nor for sharp images: its samples are blurred.
+    choose how many units they need: others tend to collapse. Do not use it for the smallest
+    reconstruction error, for sharp images (its samples are blurred), or for features of a
+    classifier (in our benchmark they are no better than the pixels).
 
     `beta` weighs the distance from the standard normal distribution. More of it leaves fewer units
     with less information: more bias, less variance. Less of it reconstructs better, and makes what
@@ -283,7 +284,7 @@ class VariationalAutoencoder(BaseAutoencoder):
             If n_samples is below 1, or the model was fitted with ``beta=0``.
         """
         check_is_fitted(self)
-        if not (isinstance(n_samples, Integral) and n_samples > 0):
+        if not isinstance(n_samples, Integral) or isinstance(n_samples, bool) or n_samples < 1:
             raise ValueError(f"n_samples={n_samples!r} must be a positive integer.")
         if not self._has_distribution:
             raise ValueError(
@@ -305,6 +306,11 @@ class VariationalAutoencoder(BaseAutoencoder):
             return super()._make_module(parts, n_components)
         n_features, architecture = self.n_features_in_, parts["architecture"]
         encoder = architecture.build(n_features, 2 * n_components)[0]
+        if getattr(encoder, "output_activation", None) is not None:
+            raise ValueError(
+                f"{architecture!r} gives the code an activation, which means and logarithms of "
+                "variances cannot have. Use code_activation='identity'."
+            )
         partner, decoder = architecture.build(n_features, n_components)
         own = {id(weight) for weight in partner.parameters()}
         if own & {id(weight) for weight in decoder.parameters()}:
@@ -392,14 +398,16 @@ class VariationalAutoencoder(BaseAutoencoder):
     def _warn_of_result(self):
         if not self._has_distribution:
             return
-        collapsed = np.flatnonzero(self.kl_divergence_ < COLLAPSED)
+        n_units, collapsed = self._n_features_out, np.flatnonzero(self.kl_divergence_ < COLLAPSED)
         if len(collapsed):
+            names = ", ".join(map(str, collapsed[:10])) + (", ..." if len(collapsed) > 10 else "")
+            n_left = n_units - len(collapsed)
+            fewer = f"n_components={n_left}, or " if n_left else ""
             warnings.warn(
-                f"{len(collapsed)} of {self._n_features_out} units of the code have collapsed and "
-                f"tell nothing about a row (mean divergence below {COLLAPSED} nats): "
-                f"{', '.join(map(str, collapsed))}. Use n_components="
-                f"{max(self._n_features_out - len(collapsed), 1)}, or a smaller beta than "
-                f"{self.beta} if the data should need more.",
+                f"{len(collapsed)} of {n_units} units of the code have collapsed and tell nothing "
+                f"about a row (mean divergence below {COLLAPSED} nats): {names}. Use "
+                f"{fewer}a smaller beta than {self.beta} if the data should need more. "
+                "kl_divergence_ has the value of each unit.",
                 UserWarning,
                 stacklevel=4,
             )

@@ -159,7 +159,8 @@ class SaltAndPepper(_OfSomeValues):
     Attributes
     ----------
     data_min_, data_max_ : ndarray of shape (n_features,)
-        The ends of each column of the data seen in `fit`. Without `fit`, those of the batch serve.
+        The ends of each column of the data seen in `fit` (of an estimator's `partial_fit`: in that
+        call). Without `fit`, those of the batch serve.
 
     References
     ----------

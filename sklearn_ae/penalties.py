@@ -199,6 +199,11 @@ class GaussianKL(_Weighted):
 
     def __call__(self, module, x, output):
         """Return the values of the rows, shape (n_rows,)."""
+        if output.mean is None:
+            raise ValueError(
+                "GaussianKL needs a code with means and variances. Use VariationalAutoencoder, "
+                "which has it."
+            )
         return self.weight * gaussian_kl(output.mean, output.log_variance).sum(dim=1)
 
     def unit(self, scale, n_features):

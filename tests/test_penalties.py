@@ -11,7 +11,7 @@ from torch.func import jacrev, vmap
 
 from sklearn_ae import AutoencoderTransformer
 from sklearn_ae._module import AutoencoderModule, Output
-from sklearn_ae.architectures import MLP
+from sklearn_ae.architectures import ACTIVATIONS, MLP, TopK
 from sklearn_ae.penalties import L1, L2, Contractive, GaussianKL, KLSparsity
 
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
@@ -144,7 +144,7 @@ CLOSED = {
     "sigmoid code": MLP((), code_activation="logistic"),
     **{
         f"{name}{', skip' * skip}{', tied' * tied}": MLP((7,), name, skip=skip, tied=tied)
-        for name in ("logistic", "tanh", "relu", "silu")
+        for name in ACTIVATIONS
         for skip in (False, True)
         for tied in (False, True)
     },
@@ -156,6 +156,7 @@ DEEP = {
     "logistic code": MLP((7,), code_activation="logistic"),
     "logistic code of two hidden layers": MLP((7, 4), code_activation="logistic", tied=True),
     "wide": MLP((40, 40), "relu"),
+    "top-k code": MLP((7,), code_activation=TopK(2)),
     "not an MLP": CurvedArchitecture(),
 }
 ALL = CLOSED | DEEP
