@@ -44,8 +44,9 @@ class ClosedForm:
         """Return the squared norms for the slopes and the share of the linear path of each row."""
         slopes, share = jacobian
         if len(self.encoder.layers) == 1:
-            rows = self.encoder.layers[0].weight.square().sum(dim=1)
-            return (slopes.square() * rows).sum(dim=1)
+            weight, skip = self.encoder.layers[0].weight, self.encoder.skip
+            weight = weight if skip is None else weight + skip.weight
+            return (slopes.square() * weight.square().sum(dim=1)).sum(dim=1)
         first, second = (layer.weight for layer in self.encoder.layers)
         overlaps = _Gram.apply(second.T) * _Gram.apply(first)
         values = _QuadraticForm.apply(slopes, overlaps)

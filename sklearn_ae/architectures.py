@@ -257,9 +257,9 @@ class LinearPlusNetwork(nn.Module):
         else:  # a single row, as torch.func's transforms hand it
             out = F.linear(x, self.skip.weight, last.bias) + F.linear(hidden, last.weight)
         preactivations.append(out)
-        return out if self.output_activation is None else self.output_activation(
-            out
-        ), preactivations
+        if self.output_activation is not None:
+            out = self.output_activation(out)
+        return out, preactivations
 
     @property
     def has_linear_path(self):

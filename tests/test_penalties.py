@@ -11,7 +11,7 @@ from torch.func import jacrev, vmap
 
 from sklearn_ae import AutoencoderTransformer
 from sklearn_ae._module import AutoencoderModule, Output
-from sklearn_ae.architectures import ACTIVATIONS, MLP, TopK
+from sklearn_ae.architectures import ACTIVATIONS, MLP, LinearPlusNetwork, TopK
 from sklearn_ae.penalties import L1, L2, Contractive, GaussianKL, KLSparsity
 
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
@@ -440,3 +440,14 @@ def test_penalty_may_return_a_value_per_row_or_one_for_the_batch(reduce):
     ours = quick(penalty=penalty, **params).fit(X)
     reference = quick(penalty=L2(0.1), **params).fit(X)
     np.testing.assert_allclose(ours.transform(X), reference.transform(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("output_activation", [None, torch.tanh])
+def test_one_layer_beside_a_linear_path_is_the_sum_of_both(output_activation):
+    layers, skip = [nn.Linear(5, 3)], nn.Linear(5, 3, bias=False)
+    encoder = LinearPlusNetwork(layers, skip, torch.tanh, output_activation)
+    module = AutoencoderModule(encoder, nn.Linear(3, 5), 5).double()
+    x = torch.randn(4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    jacobian = vmap(jacrev(module.encode))(x)
+    expected = jacobian.square().sum(dim=(1, 2))
+    torch.testing.assert_close(Contractive(1.0)(module, x, module(x)), expected, rtol=1e-10, atol=0)
