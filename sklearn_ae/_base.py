@@ -6,6 +6,7 @@ from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
 from math import ceil
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -40,6 +41,7 @@ from ._loader import (
 from ._module import AutoencoderModule
 from ._net import (
     MAX_RESTARTS,
+    WARM_UP,
     AutoencoderNet,
     Diverged,
     EpochTasks,
@@ -64,6 +66,14 @@ except ImportError:  # scikit-learn < 1.9
 LOSSES = {"squared_error": SquaredError, "log_loss": LogLoss, "poisson": Poisson}
 SIGNIFICANCE = 0.01  # of a gain over PCA on held-out rows; from 0.05 on, chance wins now and then
 ROWS_AT_A_TIME = 4096  # when data passes through a fitted module
+
+
+class Learned(NamedTuple):
+    """A trained net, what it was made from, and whether it went back to PCA."""
+
+    net: AutoencoderNet
+    settings: dict
+    is_pca: bool = False
 
 
 class BaseAutoencoder(
@@ -135,27 +145,18 @@ class BaseAutoencoder(
             X, weight = self._check_training_data(X, sample_weight, reset=True)
             seed = self._draw_seed()
             with borrowed_global_state(seed, self.device):
-                train, held_out = self._split(X, weight, seed)
                 parts = self._collect_parts(X)
                 continued = self.warm_start and hasattr(self, "module_")
-                if continued:
-                    module = self._continued_module(parts, X.dtype)
-                else:
+                if not continued:
                     self._warn_if_copying_is_easy(parts)
-                    module = self._new_module(parts, X, weight, train, seed)
-                monitor = Monitor(held_out, tol=self.tol, n_iter_no_change=self.n_iter_no_change)
-                settings = self._net_settings(len(train), self.max_iter)
-                tasks = self._epoch_tasks(given, module, monitor)
-                net = self._make_net(module, parts, monitor, seed, settings, tasks)
-                self._train(net, train)
-                is_pca = not continued and self._is_better_as_pca(parts, monitor)
-                if is_pca:
-                    self._start_at_pca(module, parts, Rows(X, weight), seed)
-            self._keep(net, parts, seed, settings, streaming=False)
-            self.is_pca_ = is_pca
+                tasks = self._fit_tasks(given)
+                learned = self._learn(X, weight, parts, seed, tasks, continued)
+            self._keep(learned.net, parts, seed, learned.settings, streaming=False)
+            monitor = learned.net.monitor
+            self.is_pca_ = learned.is_pca
             self.n_iter_ = len(monitor.loss_curve_)
             self.loss_curve_ = monitor.loss_curve_
-            self.validation_scores_ = None if held_out is None else monitor.validation_scores_
+            self.validation_scores_ = monitor.validation_scores_ if monitor.has_held_out_ else None
             self.best_loss_ = monitor.best_loss_
             self._describe(X, weight)
             if tasks is not None:
@@ -222,7 +223,7 @@ class BaseAutoencoder(
                         resume(net, progress_of(self.net_))
                 self._train(net, rows)
             self._keep(net, parts, seed, settings, streaming=True)
-            self._n_steps = monitor.n_warm_
+            self._n_steps = min(monitor.n_taken_, WARM_UP)
             self.is_pca_ = False
             self.loss_curve_ = past + monitor.loss_curve_
             self.n_iter_ = len(self.loss_curve_)
@@ -487,6 +488,22 @@ class BaseAutoencoder(
     def _draw_seed(self):
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
+    def _learn(self, X, weight, parts, seed, tasks, continued):
+        """Return what `fit` makes of X: a trained net, or the start where training was in vain."""
+        train, held_out = self._split(X, weight, seed)
+        if continued:
+            module = self._continued_module(parts, X.dtype)
+        else:
+            module = self._new_module(parts, X, weight, train, seed)
+        monitor = Monitor(held_out, tol=self.tol, n_iter_no_change=self.n_iter_no_change)
+        settings = self._net_settings(len(train), self.max_iter)
+        net = self._make_net(module, parts, monitor, seed, settings, tasks)
+        self._train(net, train)
+        is_pca = not continued and self._is_better_as_pca(parts, monitor)
+        if is_pca:
+            self._start_at_pca(module, parts, Rows(X, weight), seed)
+        return Learned(net, settings, is_pca)
+
     def _split(self, X, weight, seed):
         """Return the rows to train on and the rows held out, or None."""
         n_samples = len(X)
@@ -561,7 +578,7 @@ class BaseAutoencoder(
         return module
 
     def _new_module(self, parts, X, weight, start_from, seed):
-        """Return a module scaled to X and, if asked for, started at the PCA of some of its rows."""
+        """Return a module scaled to X and started from some of its rows."""
         mean, scale = moments(X, weight)
         limits = np.finfo(X.dtype)
         if not float(limits.tiny) < scale**2 < float(limits.max):
@@ -572,18 +589,23 @@ class BaseAutoencoder(
         module = self._build_module(parts, self.n_components, X.dtype, seed)
         module.offset.copy_(torch.from_numpy(mean))
         module.scale.fill_(scale)
-        if self.init == "pca":
-            for coder in (module.encoder, module.decoder):
-                startable = hasattr(coder, "start_linear")
-                if not (startable and getattr(coder, "has_linear_path", False)):
-                    raise ValueError(
-                        f"init='pca' starts from linear paths, and {parts['architecture']!r} has "
-                        "not got them. Use init='random'; or MLP with skip=True and "
-                        "code_activation='identity'; or wrap the coders of your own architecture "
-                        "in sklearn_ae.architectures.LinearPlusNetwork."
-                    )
-            self._start_at_pca(module, parts, start_from, seed)
+        self._start(module, parts, start_from, seed)
         return module
+
+    def _start(self, module, parts, rows, seed):
+        """Start a new module at the PCA of some rows, if asked for."""
+        if self.init != "pca":
+            return
+        for coder in (module.encoder, module.decoder):
+            startable = hasattr(coder, "start_linear")
+            if not (startable and getattr(coder, "has_linear_path", False)):
+                raise ValueError(
+                    f"init='pca' starts from linear paths, and {parts['architecture']!r} has "
+                    "not got them. Use init='random'; or MLP with skip=True and "
+                    "code_activation='identity'; or wrap the coders of your own architecture "
+                    "in sklearn_ae.architectures.LinearPlusNetwork."
+                )
+        self._start_at_pca(module, parts, rows, seed)
 
     def _start_at_pca(self, module, parts, rows, seed):
         """Make the module reconstruct as the PCA of some rows does."""
@@ -657,6 +679,7 @@ class BaseAutoencoder(
         settings = settings.copy()
         callbacks = list(clone(self.callbacks, safe=False) or [])
         if tasks is not None:
+            tasks.follow(module, monitor)
             callbacks.append(("scikit_learn_tasks", tasks))
         defaults = {
             "iterator_train": Batches,
@@ -675,21 +698,16 @@ class BaseAutoencoder(
         net_params = defaults | settings | own
         return AutoencoderNet(module, objective, monitor=monitor, **net_params).initialize()
 
-    def _epoch_tasks(self, data, module, monitor):
-        """Return what tells scikit-learn's callbacks of each epoch; None if there are none."""
+    def _fit_tasks(self, data):
+        """Return what tells scikit-learn's callbacks of a fit; None if there are none."""
         if not hasattr(self, "_skl_callbacks"):
             return None
-        context = self._init_callback_context(max_subtasks=self.max_iter)
-        dtype = module.offset.dtype
+        context = self._init_callback_context(max_subtasks=self._max_epochs())
+        return EpochTasks(context, self, data)
 
-        def fitted_attributes():
-            return {
-                "module_": monitor.average_in(module).eval().to(dtype),
-                "n_features_in_": self.n_features_in_,
-                "_n_features_out": self.n_components,
-            }
-
-        return EpochTasks(context, self, data, fitted_attributes)
+    def _max_epochs(self):
+        """Return how many epochs a fit has at most."""
+        return self.max_iter
 
     def _train(self, net, rows):
         """Train a net in single precision, and let go of the data."""

@@ -1,12 +1,13 @@
 """Batches of an in-memory or memory-mapped array, without per-row Python."""
 
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 FEW_ROWS = 64
+ROUND = 50  # steps, after which a training that counts steps is told of
 
 
 class Rows(Dataset):
@@ -20,12 +21,15 @@ class Rows(Dataset):
         Weights of all rows of X.
     index : ndarray of int or None
         Which rows; None for all of them.
+    guide : ndarray of shape (n_rows, n_values) or None
+        What the objective is told of each of these rows.
     """
 
-    def __init__(self, X, weight=None, index=None):
+    def __init__(self, X, weight=None, index=None, guide=None):
         self.X = X
         self.weight = weight
         self.index = index
+        self.guide = guide
 
     def __len__(self):
         return len(self.X) if self.index is None else len(self.index)
@@ -43,18 +47,19 @@ class Rows(Dataset):
         return weights
 
     def take(self, positions):
-        """Return the rows at some positions, and their weights, as tensors.
+        """Return the rows at some positions, their weights and their guide if any, as tensors.
 
         Parameters
         ----------
         positions : ndarray of int, or slice
         """
+        guide = () if self.guide is None else (as_tensor(self.guide[positions]),)
         if self.index is not None:
             positions = self.index[positions]
         weight = None if self.weight is None else as_tensor(self.weight[positions])
         if isinstance(positions, slice):
-            return as_tensor(self.X[positions]), weight
-        return as_tensor(self.X.take(positions, axis=0)), weight  # faster than X[positions]
+            return as_tensor(self.X[positions]), weight, *guide
+        return as_tensor(self.X.take(positions, axis=0)), weight, *guide  # faster than X[positions]
 
 
 class Batches:
@@ -87,6 +92,37 @@ class Batches:
             order = torch.randperm(len(self.dataset), generator=self.generator).numpy()
         for rows in self.slices:
             yield self.dataset.take(rows if order is None else order[rows])
+
+
+class Steps(Batches):
+    """Iterate over rounds of batches until there have been so many, however few rows there are.
+
+    Each pass over this object is one round, which goes on where the last one ended.
+
+    Parameters
+    ----------
+    dataset : Rows
+    batch_size : int
+        Largest batch.
+    n_steps : int
+        How many batches there are in all rounds.
+    generator : torch.Generator or None, default=None
+        Draws a new order for every pass over the rows.
+    """
+
+    def __init__(self, dataset, batch_size, n_steps, generator=None):
+        super().__init__(dataset, batch_size, generator)
+        self.n_left = n_steps
+        self.batches = self._endless()
+
+    def _endless(self):
+        while True:
+            yield from super().__iter__()
+
+    def __iter__(self):
+        n_steps = min(ROUND, self.n_left)
+        self.n_left -= n_steps
+        yield from islice(self.batches, n_steps)
 
 
 def automatic_batch_size(n_rows):

@@ -54,7 +54,7 @@ class AutoencoderNet(NeuralNet):
         return {"loss": loss, "y_pred": output.reconstruction}
 
     def train_step(self, batch, **fit_params):
-        share = self.monitor.warm_up()
+        share = self.monitor.next_share()
         if share == 1:
             step = self._take_step(batch)
         else:
@@ -85,9 +85,10 @@ class AutoencoderNet(NeuralNet):
         return self
 
     def _loss(self, batch):
-        x, weight = batch
+        x, weight, *guide = batch
         weight = None if weight is None else self._tensor(weight)
-        values, output = self.criterion_(self.module_, self._tensor(x), weight)
+        guide = [self._tensor(part) for part in guide]
+        values, output = self.criterion_(self.module_, self._tensor(x), weight, *guide)
         if weight is not None:
             values = values * weight
         return values.mean(), output
@@ -191,6 +192,37 @@ class _Finished(Exception):
     """Ends the loop of a net from inside; not an error."""
 
 
+def warm_up(step):
+    """Return the share of the learning rate for a step, counted from 1: it grows over the first 50.
+
+    Parameters
+    ----------
+    step : int
+    """
+    return min(step / WARM_UP, 1.0)
+
+
+class OneCycle:
+    """The share of the learning rate for a step: up to 1 and down to nothing (Smith & Topin 2018).
+
+    Parameters
+    ----------
+    n_steps : int
+        In the whole training.
+    ramp : float, default=0.2
+        Share of the steps in which the learning rate grows.
+    """
+
+    def __init__(self, n_steps, ramp=0.2):
+        self.n_steps = n_steps
+        self.n_up = max(ramp * n_steps, 1)
+
+    def __call__(self, step):
+        """Return the share for a step, counted from 1."""
+        up, down = step / self.n_up, (step - self.n_up) / max(self.n_steps - self.n_up, 1)
+        return (1 - math.cos(math.pi * up)) / 2 if up < 1 else (1 + math.cos(math.pi * down)) / 2
+
+
 class Monitor(Callback):
     """Averages the weights, keeps the best ones, restarts a diverging fit and ends a stalled one.
 
@@ -212,7 +244,11 @@ class Monitor(Callback):
     max_epochs : int or None, default=None
         Training ends after so many epochs that did not diverge.
     n_before : int, default=0
-        Steps that the optimizer has taken before; the learning rate grows over the first 50.
+        Steps that the optimizer has taken before.
+    schedule : callable, default=warm_up
+        ``schedule(step)``, the share of the learning rate that a step is taken with.
+    max_restarts : int, default=5
+        How often a diverging fit goes back, before it gives up.
     """
 
     def __init__(
@@ -223,6 +259,8 @@ class Monitor(Callback):
         decay=0.98,
         max_epochs=None,
         n_before=0,
+        schedule=warm_up,
+        max_restarts=MAX_RESTARTS,
     ):
         self.held_out = held_out
         self.tol = tol
@@ -230,6 +268,8 @@ class Monitor(Callback):
         self.decay = decay
         self.max_epochs = max_epochs
         self.n_before = n_before
+        self.schedule = schedule
+        self.max_restarts = max_restarts
 
     def on_train_begin(self, net, X=None, **kwargs):
         self.finished_ = False
@@ -255,13 +295,12 @@ class Monitor(Callback):
             self.best_loss_ = self.start_values_.mean().item()
         self.reference_ = self.best_loss_
         self.limit_ = None
-        self.n_warm_ = self.n_before
+        self.n_taken_ = self.n_before
 
-    def warm_up(self):
+    def next_share(self):
         """Return the share of the learning rate that the next step is to be taken with."""
-        if self.n_warm_ < WARM_UP:
-            self.n_warm_ += 1
-        return self.n_warm_ / WARM_UP
+        self.n_taken_ += 1
+        return self.schedule(self.n_taken_)
 
     def follow(self, net):
         """Decay and average the weights: once in four steps, which costs less and does as well."""
@@ -347,10 +386,10 @@ class Monitor(Callback):
 
     def _restart(self, net):
         """Go back to the best weights and halve the learning rate."""
-        if self.n_restarts_ == MAX_RESTARTS:
+        if self.n_restarts_ == self.max_restarts:
             raise Diverged
         self.n_restarts_ += 1
-        self.n_steps_ = self.n_pending_ = self.n_warm_ = 0
+        self.n_steps_ = self.n_pending_ = self.n_taken_ = 0
         torch._foreach_copy_(self.weights_, self.best_weights_)
         torch._foreach_copy_(self.average_, self.best_weights_)
         net.optimizer_.state.clear()
@@ -373,19 +412,33 @@ class EpochTasks(Callback):
         Whose fit it is.
     data : dict
         X, y and metadata of the fit.
-    fitted_attributes : callable
-        Returns the attributes that make a copy of the estimator a fitted one.
     """
 
-    def __init__(self, context, estimator, data, fitted_attributes):
+    def __init__(self, context, estimator, data):
         self.context = context
         self.estimator = estimator
         self.data = data
-        self.fitted_attributes = fitted_attributes
+        context.call_on_fit_task_begin(estimator=estimator, **data)
 
-    def initialize(self):
-        self.context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
-        return self
+    def follow(self, module, monitor):
+        """Tell of the training of a module from now on.
+
+        Parameters
+        ----------
+        module : AutoencoderModule
+        monitor : Monitor
+        """
+        self.module = module
+        self.monitor = monitor
+        self.dtype = module.offset.dtype
+
+    def fitted_attributes(self):
+        """Return the attributes that make a copy of the estimator a fitted one."""
+        return {
+            "module_": self.monitor.average_in(self.module).eval().to(self.dtype),
+            "n_features_in_": self.estimator.n_features_in_,
+            "_n_features_out": self.estimator.n_components,
+        }
 
     def on_epoch_begin(self, net, **kwargs):
         self.task_ = self.context.subcontext(task_name="epoch")
@@ -405,7 +458,7 @@ class EpochTasks(Callback):
         self.context.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes={}, **self.data
         )
-        self.context = self.estimator = self.data = self.fitted_attributes = None
+        self.context = self.estimator = self.data = self.module = self.monitor = None
 
 
 def optimizer_params(solver, device):

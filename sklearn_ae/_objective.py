@@ -52,8 +52,11 @@ class Objective(nn.Module):
         accepted = () if penalty is None else inspect.signature(penalty).parameters
         self.handed = {"generator", "sample_weight"} & set(accepted)
 
-    def forward(self, module, x, weight=None):
-        """Return the values of the rows of x, shape (n_rows,), and the module's output."""
+    def forward(self, module, x, weight=None, guide=None):
+        """Return the values of the rows of x, shape (n_rows,), and the module's output.
+
+        Of the `guide` that rows may come with, only objectives that ask for one make use.
+        """
         generator = self.generator
         if not self.training:
             generator = torch.Generator(x.device).manual_seed(self.seed)
