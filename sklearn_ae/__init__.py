@@ -4,6 +4,7 @@ from . import architectures, corruptions, losses, penalties  # noqa: F401
 from ._autoencoder import AutoencoderTransformer
 from ._contractive import ContractiveAutoencoder
 from ._denoising import DenoisingAutoencoder
+from ._geodesic import GeodesicAutoencoder
 from ._sparse import SparseAutoencoder
 from ._variational import VariationalAutoencoder
 
@@ -13,6 +14,7 @@ __all__ = [
     "AutoencoderTransformer",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
+    "GeodesicAutoencoder",
     "SparseAutoencoder",
     "VariationalAutoencoder",
 ]

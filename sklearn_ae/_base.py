@@ -664,11 +664,14 @@ class BaseAutoencoder(
             "solver": self.solver,
             "alpha": self.alpha,
             "lr": self.learning_rate_init,
-            "batch_size": automatic_batch_size(n_rows) if auto else self.batch_size,
+            "batch_size": self._automatic_batch_size(n_rows) if auto else self.batch_size,
             "max_epochs": max_epochs,
             "device": self.device,
             "net_params": dict(self.net_params or {}),
         }
+
+    def _automatic_batch_size(self, n_rows):
+        return automatic_batch_size(n_rows)
 
     def _differs_in_size_only(self, settings):
         """Whether these are the settings of the fitted net, but for the size of the batches."""
@@ -717,7 +720,7 @@ class BaseAutoencoder(
                 net.partial_fit(rows)
         except Diverged:
             low, high = rows.X.min(), rows.X.max()
-            raise RuntimeError(
+            raise Diverged(
                 f"The loss diverged, although learning_rate_init={self.learning_rate_init} was "
                 f"halved {MAX_RESTARTS} times. Use a smaller learning_rate_init, or rescale X, "
                 f"whose values lie in [{low:.3g}, {high:.3g}]."

@@ -79,9 +79,9 @@ class NeighborSearch:
             return distances[:, 1:].astype(float), positions[:, 1:]
         return self.index.kneighbors()
 
-    def of(self, X):
+    def of(self, X, n_neighbors=None):
         """Return distances and positions of the nearest points of each row of X."""
-        k = max(self.n_neighbors, 1)
+        k = max(self.n_neighbors if n_neighbors is None else n_neighbors, 1)
         if self.is_approximate:
             positions, distances = self.index.query(X, k)
             return distances, positions
@@ -229,7 +229,7 @@ def landmark_mds(between, distances, n_components):
     return codes
 
 
-def distances_through(search, distances, X):
+def distances_through(search, distances, X, n_neighbors=None):
     """Return the geodesic distances from landmarks to further rows.
 
     The shortest way over one of the nearest points, as of `sklearn.manifold.Isomap.transform`.
@@ -241,6 +241,8 @@ def distances_through(search, distances, X):
     distances : ndarray of shape (n_points, n_landmarks)
         From the landmarks to the points.
     X : ndarray of shape (n_rows, n_features)
+    n_neighbors : int or None, default=None
+        How many of the nearest points; None for as many as the search is for.
 
     Returns
     -------
@@ -249,7 +251,7 @@ def distances_through(search, distances, X):
     out = np.empty((len(X), distances.shape[1]), dtype=np.float32)
     distances = distances.astype(np.float32)
     for rows in gen_batches(len(X), ROWS_AT_A_TIME):
-        steps, points = search.of(X[rows])
+        steps, points = search.of(X[rows], n_neighbors)
         steps = steps.astype(np.float32)
         ways = steps[:, :1] + distances[points[:, 0]]
         for step, point in zip(steps.T[1:], points.T[1:], strict=True):

@@ -397,7 +397,7 @@ class Monitor(Callback):
             group["lr"] /= 2
 
 
-class Diverged(Exception):
+class Diverged(RuntimeError):
     """The loss stayed infinite or kept exploding after all restarts."""
 
 

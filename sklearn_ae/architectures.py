@@ -298,6 +298,20 @@ class LinearPlusNetwork(nn.Module):
             hidden = layer(hidden if layer is self.layers[0] else self.activation(hidden))
         last.bias.copy_(bias - hidden[0])
 
+    @torch.no_grad()
+    def start_bent(self):
+        """Make the perceptron bend all over the data, ready to be trained to a curved map.
+
+        With biases of zero all hidden units bend at the mean of the data; here the biases are drawn
+        from the standard normal distribution, and the output has about the variance of the input.
+        A layer tied to another one keeps its weight.
+        """
+        *inner, last = self.layers
+        for layer in inner:
+            nn.init.normal_(layer.bias)
+        if isinstance(last, nn.Linear):
+            _draw_weights(last, gain=1.0)
+
 
 class TransposedLinear(nn.Module):
     """A linear layer whose weight is the transpose of another layer's; the bias is its own."""

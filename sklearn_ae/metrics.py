@@ -1,0 +1,436 @@
+"""Metrics: is an embedding any good?"""
+
+from numbers import Integral
+
+import numpy as np
+from scipy.spatial import procrustes
+from scipy.spatial.distance import cdist
+from scipy.stats import pearsonr, rankdata, spearmanr
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import check_array, check_random_state, gen_batches
+
+from ._geodesics import CANDIDATES, NeighborSearch, landmark_geodesics, unexplained
+
+__all__ = [
+    "continuity",
+    "geodesic_correlation",
+    "neighborhood_preservation",
+    "procrustes_score",
+    "residual_variance",
+]
+
+CORRELATIONS = {"spearman": spearmanr, "pearson": pearsonr}
+N_DISTANCES = 4_000_000  # that are ranked at a time: 32 MB, of which ranking makes a few copies
+
+
+def procrustes_score(reference, Z):
+    """R² of a reference by an embedding, after the best similarity transform.
+
+    The embedding is shifted, turned, reflected and scaled by one number so that it fits the
+    reference best; the score is the share of the reference's variance that it then explains: 1 is
+    a perfect map, and 0 is none at all. It is for data whose true coordinates are known. It
+    misleads where they are known only up to a stretch: a perfect map of the Swiss roll scores 1
+    against the length of the arc and 0.98 against its angle.
+
+    Parameters
+    ----------
+    reference : array-like of shape (n_samples, n_reference_components)
+        True coordinates.
+    Z : array-like of shape (n_samples, n_components)
+        Embedding of the same rows. Where the widths differ, the narrower of the two is continued
+        with zeros.
+
+    Returns
+    -------
+    score : float
+        In [0, 1], the same when the two are swapped.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ, or all rows of one of the two are the same.
+
+    See Also
+    --------
+    scipy.spatial.procrustes : The fitted tables, and 1 minus this score.
+
+    References
+    ----------
+    .. [1] J. C. Gower and G. B. Dijksterhuis. Procrustes Problems. Oxford University Press, 2004.
+    .. [2] Y. Goldberg and Y. Ritov. Local Procrustes for manifold embedding: a measure of
+       embedding quality and embedding algorithms. Machine Learning 77, 1-25, 2009.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ae.metrics import procrustes_score
+    >>> corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> float(round(procrustes_score(corners, 5 - 3 * corners), 6))
+    1.0
+    >>> float(round(procrustes_score(corners, corners[:, :1]), 6))
+    0.5
+    """
+    reference, Z = _check_pair(reference, Z, "reference")
+    for name, table in (("reference", reference), ("Z", Z)):
+        if (table == table[0]).all():
+            raise ValueError(
+                f"All rows of {name} are the same, {_short(table[0])}: there is nothing to fit. "
+                f"Pass {name} with at least two different rows."
+            )
+    width = max(reference.shape[1], Z.shape[1])
+    padded = [np.pad(table, ((0, 0), (0, width - table.shape[1]))) for table in (reference, Z)]
+    return float(1 - procrustes(*padded)[2])
+
+
+def geodesic_correlation(
+    X,
+    Z,
+    n_neighbors=10,
+    n_landmarks=64,
+    method="spearman",
+    *,
+    metric="euclidean",
+    random_state=0,
+):
+    """Correlation of distances in an embedding with geodesic distances in the data.
+
+    Geodesic distances are lengths of paths within the data: shortest paths over a graph of nearest
+    neighbours, from some landmarks to all rows. An embedding that unrolls the data keeps them; one
+    that flattens it, as PCA does, does not. The memory is proportional to n_landmarks * n_samples.
+
+    It misleads where the graph does. With too many neighbours or much noise it has short cuts
+    between folds, so compare a few values of n_neighbors. Parts of the data that are not connected
+    are joined where they are closest, and a closed surface, such as a sphere, has no flat map with
+    a correlation of 1. Distances far apart dominate; `neighborhood_preservation` looks at the near
+    ones.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Data. Repeated rows count as often as they occur.
+    Z : array-like of shape (n_samples, n_components)
+        Embedding of the same rows; its distances are Euclidean.
+    n_neighbors : int or "auto", default=10
+        Of each row in the graph. "auto" starts at 10, and tries fewer where that makes the
+        geodesic distances much flatter in n_components dimensions.
+    n_landmarks : int, default=64
+        How many rows distances are measured from. They are far from each other.
+    method : {"spearman", "pearson"}, default="spearman"
+        "spearman" correlates the ranks of the distances, so that any monotonous change of scale is
+        allowed; "pearson" correlates the distances.
+    metric : str or callable, default="euclidean"
+        Of X, as for `sklearn.neighbors.NearestNeighbors`.
+    random_state : int, RandomState or None, default=0
+        Where the choice of landmarks starts.
+
+    Returns
+    -------
+    correlation : float
+        In [-1, 1]; 1 is best.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ, a parameter is out of its range, or all rows of X or of Z
+        are the same.
+
+    See Also
+    --------
+    residual_variance : 1 minus the square of Pearson's correlation.
+    sklearn.manifold.Isomap : The embedding that aims at these distances.
+
+    References
+    ----------
+    .. [1] J. B. Tenenbaum, V. de Silva and J. C. Langford. A global geometric framework for
+       nonlinear dimensionality reduction. Science 290, 2319-2323, 2000.
+    .. [2] V. de Silva and J. B. Tenenbaum. Sparse multidimensional scaling using landmark points.
+       Technical report, Stanford University, 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import make_s_curve
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn_ae.metrics import geodesic_correlation
+    >>> X, t = make_s_curve(500, random_state=0)
+    >>> print(f"{geodesic_correlation(X, np.column_stack([t, X[:, 1]])):.2f}")
+    1.00
+    >>> print(f"{geodesic_correlation(X, PCA(2).fit_transform(X)):.2f}")
+    0.85
+    """
+    if method not in CORRELATIONS:
+        raise ValueError(f"method={method!r} is not known. Use one of {sorted(CORRELATIONS)}.")
+    in_X, in_Z = _landmark_distances(X, Z, n_neighbors, n_landmarks, metric, random_state)
+    for name, distances in (("X", in_X), ("Z", in_Z)):
+        if np.ptp(distances) == 0:
+            raise ValueError(
+                f"All distances in {name} are {distances.flat[0]:.6g}: they correlate with "
+                f"nothing. Pass {name} with different rows; residual_variance is defined there."
+            )
+    return float(CORRELATIONS[method](in_X.ravel(), in_Z.ravel()).statistic)
+
+
+def residual_variance(
+    X, Z, n_neighbors=10, n_landmarks=64, *, metric="euclidean", random_state=0
+):
+    """Share of the variance of geodesic distances that an embedding leaves unexplained.
+
+    That is 1 - r², r being Pearson's correlation of the distances in the embedding with the
+    geodesic distances in the data, which are measured and may mislead as in
+    `geodesic_correlation`. Isomap's authors choose the dimension with it: the one after which it
+    falls no more. Above about 0.02 at the right dimension, suspect short cuts in the graph, or a
+    surface that is not flat. The sign of r is lost, so an embedding that puts what is near far
+    away may score well.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Data. Repeated rows count as often as they occur.
+    Z : array-like of shape (n_samples, n_components)
+        Embedding of the same rows; its distances are Euclidean.
+    n_neighbors : int or "auto", default=10
+        Of each row in the graph. "auto" starts at 10, and tries fewer where that makes the
+        geodesic distances much flatter in n_components dimensions.
+    n_landmarks : int, default=64
+        How many rows distances are measured from. They are far from each other.
+    metric : str or callable, default="euclidean"
+        Of X, as for `sklearn.neighbors.NearestNeighbors`.
+    random_state : int, RandomState or None, default=0
+        Where the choice of landmarks starts.
+
+    Returns
+    -------
+    residual_variance : float
+        In [0, 1]; 0 is best, and 1 is that of an embedding whose rows are all the same.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ, a parameter is out of its range, or all rows of X are the
+        same.
+
+    See Also
+    --------
+    geodesic_correlation : The correlation itself, of distances or of their ranks.
+
+    References
+    ----------
+    .. [1] J. B. Tenenbaum, V. de Silva and J. C. Langford. A global geometric framework for
+       nonlinear dimensionality reduction. Science 290, 2319-2323, 2000.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_s_curve
+    >>> from sklearn.manifold import Isomap
+    >>> from sklearn_ae.metrics import residual_variance
+    >>> X, _ = make_s_curve(500, random_state=0)
+    >>> for d in (1, 2, 3):
+    ...     Z = Isomap(n_neighbors=10, n_components=d).fit_transform(X)
+    ...     print(d, f"{residual_variance(X, Z):.3f}")
+    1 0.112
+    2 0.003
+    3 0.003
+    """
+    return unexplained(*_landmark_distances(X, Z, n_neighbors, n_landmarks, metric, random_state))
+
+
+def continuity(X, Z, *, n_neighbors=5, metric="euclidean"):
+    """To what extent neighbours in the data are still near in the embedding.
+
+    Neighbours in the data that are not among the nearest rows in the embedding cost by their rank
+    there. So it falls where the embedding tears the data apart, just as
+    `sklearn.manifold.trustworthiness` falls where it lays together what does not belong together;
+    the one is the other with the spaces swapped. Look at both, and trust neither alone: squashing
+    everything keeps neighbours near, and PCA of the Swiss roll, which squashes it flat, has a
+    continuity above 0.99.
+
+    All distances in the embedding are ranked, some rows at a time: the time grows with the square
+    of n_samples, the memory in proportion to it. Of ten thousand rows and more, take a sample.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Data.
+    Z : array-like of shape (n_samples, n_components)
+        Embedding of the same rows; its distances are Euclidean. Rows at the same distance share
+        the mean of their ranks.
+    n_neighbors : int, default=5
+        How many neighbours of each row are looked at; fewer than n_samples / 2.
+    metric : str or callable, default="euclidean"
+        Of X, as for `sklearn.neighbors.NearestNeighbors`.
+
+    Returns
+    -------
+    continuity : float
+        In [0, 1]; 1 is best.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ, or n_neighbors is not less than n_samples / 2.
+
+    See Also
+    --------
+    sklearn.manifold.trustworthiness : The same with the spaces swapped.
+    neighborhood_preservation : How many neighbours stay neighbours, whatever becomes of the others.
+
+    References
+    ----------
+    .. [1] J. Venna and S. Kaski. Neighborhood preservation in nonlinear projection methods: an
+       experimental study. International Conference on Artificial Neural Networks, 485-491, 2001.
+    .. [2] J. Venna and S. Kaski. Local multidimensional scaling. Neural Networks 19, 889-899, 2006.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.manifold import trustworthiness
+    >>> from sklearn_ae.metrics import continuity
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> Z = PCA(2).fit_transform(X)
+    >>> print(f"{trustworthiness(X, Z):.2f} {continuity(X, Z):.2f}")
+    0.83 0.95
+    """
+    X, Z = _check_pair(X, Z)
+    _check_neighbors(n_neighbors, metric, len(X), below=len(X) / 2, limit="half of them")
+    n, k = len(X), n_neighbors
+    neighbors = _neighbors(X, k, metric)
+    too_far = 0.0
+    for rows in gen_batches(n, max(1, N_DISTANCES // n)):
+        ranks = rankdata(cdist(Z[rows], Z), axis=1) - 1  # the row itself is not counted
+        too_far += np.maximum(np.take_along_axis(ranks, neighbors[rows], axis=1) - k, 0).sum()
+    return float(1 - too_far * 2 / (n * k * (2 * n - 3 * k - 1)))
+
+
+def neighborhood_preservation(X, Z, n_neighbors=10, *, metric="euclidean", adjusted=False):
+    """Share of the nearest neighbours in the data that are nearest neighbours in the embedding.
+
+    The mean over the rows; also called the overlap of nearest neighbours, or Q_NX. It looks at the
+    finest scale only, and says nothing of the place of the neighbourhoods: a map in pieces scores
+    well. Noise in the data makes neighbours random, so 1 is not within reach of noisy data in
+    fewer dimensions; compare embeddings with each other. The memory is proportional to
+    n_neighbors * n_samples.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Data.
+    Z : array-like of shape (n_samples, n_components)
+        Embedding of the same rows; its distances are Euclidean.
+    n_neighbors : int, default=10
+        How many neighbours of each row are compared; fewer than n_samples.
+    metric : str or callable, default="euclidean"
+        Of X, as for `sklearn.neighbors.NearestNeighbors`.
+    adjusted : bool, default=False
+        Whether to adjust for chance, so that random embeddings score about 0 whatever n_neighbors
+        and n_samples are; the best score remains 1. This is R_NX.
+
+    Returns
+    -------
+    share : float
+        In [0, 1] unless adjusted; 1 is best, and chance gives n_neighbors / (n_samples - 1).
+
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ, or n_neighbors is not less than n_samples; if adjusted, not
+        less than n_samples - 1, since all rows are neighbours then.
+
+    See Also
+    --------
+    continuity : What becomes of the neighbours that are lost.
+
+    References
+    ----------
+    .. [1] J. A. Lee and M. Verleysen. Quality assessment of dimensionality reduction: rank-based
+       criteria. Neurocomputing 72, 1431-1443, 2009.
+    .. [2] J. A. Lee, E. Renard, G. Bernard, P. Dupont and M. Verleysen. Type 1 and 2 mixtures of
+       Kullback-Leibler divergences as cost functions in dimensionality reduction based on
+       similarity preservation. Neurocomputing 112, 92-108, 2013.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn_ae.metrics import neighborhood_preservation
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> for d in (2, 10):
+    ...     print(f"{neighborhood_preservation(X, PCA(d).fit_transform(X)):.2f}")
+    0.11
+    0.63
+    """
+    X, Z = _check_pair(X, Z)
+    n, k = len(X), n_neighbors
+    below, limit = (n - 1, "the others") if adjusted else (n, "all of them")
+    _check_neighbors(k, metric, n, below, limit)
+    # A row has no neighbour twice, so one that occurs twice here is in both sets.
+    both = np.sort(np.hstack([_neighbors(X, k, metric), _neighbors(Z, k)]), axis=1)
+    share = float((both[:, 1:] == both[:, :-1]).sum() / (n * k))
+    chance = k / (n - 1)
+    return (share - chance) / (1 - chance) if adjusted else share
+
+
+def _landmark_distances(X, Z, n_neighbors, n_landmarks, metric, random_state):
+    """Return the distances of all rows from the landmarks: along X, and straight in Z."""
+    X, Z = _check_pair(X, Z)
+    _check_neighbors(n_neighbors, metric, len(X), auto=True)
+    if not isinstance(n_landmarks, Integral) or n_landmarks < 1:
+        raise ValueError(f"n_landmarks={n_landmarks!r} should be an int of at least 1.")
+    seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    # The neighbours of repeated rows would be each other.
+    points, first, point = np.unique(X, axis=0, return_index=True, return_inverse=True)
+    if len(points) < 2:
+        raise ValueError(
+            f"All rows of X are the same, {_short(X[0])}: there are no distances between them. "
+            "Pass X with at least two different rows."
+        )
+    largest = CANDIDATES[0] if n_neighbors == "auto" else n_neighbors
+    search = NeighborSearch(points, largest, metric, seed)
+    geodesics = landmark_geodesics(
+        points, search, n_neighbors, n_landmarks, seed, Z.shape[1], metric
+    )
+    landmarks = first[geodesics.landmarks]
+    return geodesics.distances[point.ravel()], cdist(Z, Z[landmarks])
+
+
+def _neighbors(X, n_neighbors, metric="euclidean"):
+    """Return the positions of the nearest neighbours of each row, itself excluded."""
+    search = NearestNeighbors(n_neighbors=n_neighbors, metric=metric).fit(X)
+    return search.kneighbors(return_distance=False)
+
+
+def _check_pair(X, Z, name="X"):
+    """Return both tables as arrays of float64; raise ValueError unless they have the same rows."""
+    X = check_array(X, dtype=np.float64, input_name=name)
+    Z = check_array(Z, dtype=np.float64, input_name="Z")
+    if len(X) != len(Z):
+        raise ValueError(
+            f"{name} has {len(X)} rows, but Z has {len(Z)}. "
+            f"Pass the embedding of the rows of {name}, in the same order."
+        )
+    return X, Z
+
+
+def _check_neighbors(n_neighbors, metric, n_rows, below=None, limit="all of them", auto=False):
+    """Raise ValueError unless n_neighbors is an int in [1, below), or "auto" where that is."""
+    if isinstance(metric, str) and metric == "precomputed":
+        raise ValueError(
+            "metric='precomputed' is not possible here, since X should hold data, not distances. "
+            "Pass the data and the name of its metric, or a function of two rows."
+        )
+    if auto and isinstance(n_neighbors, str) and n_neighbors == "auto":
+        return
+    below = n_rows if below is None else below
+    if not isinstance(n_neighbors, Integral) or n_neighbors < 1:
+        kinds = "an int of at least 1, or 'auto'" if auto else "an int of at least 1"
+        raise ValueError(f"n_neighbors={n_neighbors!r} should be {kinds}.")
+    if n_neighbors >= below:
+        raise ValueError(
+            f"n_neighbors={n_neighbors} should be less than {below:g}, {limit}, for the "
+            f"{n_rows} rows of X. Use fewer neighbours, or pass more rows."
+        )
+
+
+def _short(row):
+    """Return the first values of a row as text."""
+    return f"[{', '.join(f'{value:.6g}' for value in row[:3])}{', ...' if len(row) > 3 else ''}]"
