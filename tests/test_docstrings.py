@@ -4,9 +4,9 @@ import pytest
 from numpydoc.validate import validate
 
 import sklearn_ae
-from sklearn_ae import architectures, corruptions, losses, penalties
+from sklearn_ae import architectures, corruptions, losses, metrics, penalties
 
-PARTS = [architectures, corruptions, losses, penalties]
+PARTS = [architectures, corruptions, losses, metrics, penalties]
 
 # No extended summary, example, name before the type of what is returned, "see also", or verb form
 # is asked of everything.

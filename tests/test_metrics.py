@@ -1,0 +1,408 @@
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial import procrustes
+from scipy.spatial.distance import cdist
+from scipy.stats import pearsonr, spearmanr
+from sklearn.datasets import load_digits, make_swiss_roll
+from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
+
+from sklearn_ae.metrics import (
+    continuity,
+    geodesic_correlation,
+    neighborhood_preservation,
+    procrustes_score,
+    residual_variance,
+)
+
+METRICS = [
+    continuity,
+    geodesic_correlation,
+    neighborhood_preservation,
+    procrustes_score,
+    residual_variance,
+]
+ALONG_THE_DATA = [geodesic_correlation, residual_variance]
+OF_NEIGHBORS = [continuity, neighborhood_preservation]
+
+
+def table(n_samples=60, n_features=3, seed=0):
+    return np.random.RandomState(seed).normal(size=(n_samples, n_features))
+
+
+def moved(X, seed=1):
+    """Return X turned, reflected and shifted."""
+    turn = np.linalg.qr(table(X.shape[1], X.shape[1], seed))[0]
+    turn[0] *= -np.sign(np.linalg.det(turn))
+    return X @ turn + 5
+
+
+def roll(n_samples=1000):
+    """Return a Swiss roll and its true flat coordinates."""
+    X, t = make_swiss_roll(n_samples, noise=0, random_state=0)
+    arc = (t * np.sqrt(1 + t**2) + np.arcsinh(t)) / 2
+    return X, np.column_stack([arc, X[:, 1]])
+
+
+def circle(n_samples=40):
+    angle = np.linspace(0, 2 * np.pi, n_samples, endpoint=False)
+    return np.column_stack([np.cos(angle), np.sin(angle)])
+
+
+# --- what every embedding of the same shape scores
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1.0, 1e3])
+def test_a_similar_copy_scores_best(factor):
+    X = table()
+    Z = factor * moved(X)
+    assert procrustes_score(X, Z) == pytest.approx(1)
+    assert continuity(X, Z) == 1
+    assert neighborhood_preservation(X, Z) == 1
+    # The graph of all neighbours has the straight distances.
+    for method in ("spearman", "pearson"):
+        assert geodesic_correlation(X, Z, len(X) - 1, method=method) == pytest.approx(1)
+    assert residual_variance(X, Z, len(X) - 1) == pytest.approx(0, abs=1e-12)
+
+
+def test_an_embedding_of_random_points_scores_as_chance_does():
+    X, n = roll()[0], 1000
+    Z = table(n, 2)
+    assert procrustes_score(X, Z) < 0.01
+    for method in ("spearman", "pearson"):
+        assert abs(geodesic_correlation(X, Z, method=method)) < 0.05
+    assert residual_variance(X, Z) > 0.99
+    assert neighborhood_preservation(X, Z) == pytest.approx(10 / n, abs=0.003)
+    assert neighborhood_preservation(X, Z, adjusted=True) == pytest.approx(0, abs=0.003)
+    assert continuity(X, Z) == pytest.approx(0.5, abs=0.01)
+
+
+def test_true_coordinates_of_the_swiss_roll_keep_its_geodesics_and_those_of_pca_do_not():
+    X, flat = roll()
+    shadow = PCA(2).fit_transform(X)
+    for method in ("spearman", "pearson"):
+        assert geodesic_correlation(X, flat, method=method) > 0.998
+        assert geodesic_correlation(X, shadow, method=method) < 0.4
+    assert residual_variance(X, flat) < 0.002
+    assert residual_variance(X, shadow) > 0.8
+    assert procrustes_score(flat, shadow) < 0.15
+    assert neighborhood_preservation(X, flat) > 0.99
+    assert neighborhood_preservation(X, shadow) < 0.7
+
+
+def test_continuity_does_not_see_that_a_roll_was_squashed():
+    X = roll()[0]
+    assert continuity(X, PCA(2).fit_transform(X)) > 0.99
+
+
+# --- Procrustes
+
+
+@pytest.mark.parametrize("n_components", [1, 3, 5])
+def test_procrustes_score_is_one_minus_the_disparity_of_scipy(n_components):
+    reference, Z = table(), table(n_features=n_components, seed=1)
+    width = max(3, n_components)
+    padded = [np.hstack([A, np.zeros((60, width - A.shape[1]))]) for A in (reference, Z)]
+    score = procrustes_score(reference, Z)
+    assert score == pytest.approx(1 - procrustes(*padded)[2])
+    assert procrustes_score(Z, reference) == pytest.approx(score)
+
+
+def test_procrustes_score_in_one_dimension_is_the_squared_correlation():
+    a, b = table(n_features=1), table(n_features=1, seed=1)
+    assert procrustes_score(a, a + b) == pytest.approx(pearsonr(a[:, 0], (a + b)[:, 0])[0] ** 2)
+
+
+def test_procrustes_score_of_one_axis_is_its_share_of_the_variance():
+    reference = np.array([[-3.0, 1.0], [-3.0, -1.0], [3.0, 1.0], [3.0, -1.0]])
+    assert procrustes_score(reference, reference[:, :1]) == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("which", ["reference", "Z"])
+@pytest.mark.parametrize("value", [0.0, 0.1])
+def test_procrustes_score_refuses_rows_that_are_all_the_same(which, value):
+    tables = {"reference": table(), "Z": table()} | {which: np.full((60, 4), value)}
+    message = rf"All rows of {which} are the same, \[{value:g}, .*\.\.\.\].* two different rows"
+    with pytest.raises(ValueError, match=message):
+        procrustes_score(**tables)
+
+
+# --- distances along the data
+
+
+def test_points_on_a_line_are_as_far_apart_as_the_steps_between_them():
+    X = np.array([[0.0], [1.0], [3.0], [7.0]])
+    Z = np.array([[0.0], [2.0], [1.0], [4.0]])
+    in_X, in_Z = cdist(X, X).ravel(), cdist(Z, Z).ravel()
+    for method, correlate in (("spearman", spearmanr), ("pearson", pearsonr)):
+        expected = correlate(in_X, in_Z).statistic
+        assert geodesic_correlation(X, Z, 1, 4, method) == pytest.approx(expected)
+
+
+def test_distances_on_a_circle_are_arcs():
+    X = circle()
+    steps = np.abs(np.arange(40)[:, None] - np.arange(40))
+    arcs = np.minimum(steps, 40 - steps)
+    expected = pearsonr(arcs.ravel(), cdist(X, X).ravel()).statistic
+    assert geodesic_correlation(X, X, 2, 40, "pearson") == pytest.approx(expected)
+    # A chord grows with its arc, but rounding ranks those of the same length.
+    assert geodesic_correlation(X, X, 2, 40) > 0.998
+
+
+def test_a_circle_cut_open_is_torn_at_the_cut_only():
+    X, Z = circle(), np.arange(40.0)[:, None]
+    # Two rows have a neighbour at the other end, 39th nearest, instead of at rank two or less.
+    assert continuity(X, Z, n_neighbors=2) == pytest.approx(1 - 2 * 2 * 37 / (40 * 2 * 73))
+    assert neighborhood_preservation(X, Z, 2) == pytest.approx(1 - 2 / 80)
+
+
+def test_residual_variance_is_one_minus_the_square_of_the_correlation():
+    X = roll(300)[0]
+    Z = PCA(2).fit_transform(X)
+    r = geodesic_correlation(X, Z, 8, 20, "pearson", random_state=3)
+    assert residual_variance(X, Z, 8, 20, random_state=3) == pytest.approx(1 - r**2)
+
+
+def test_spearman_allows_any_monotonous_change_of_scale_and_pearson_does_not():
+    arc = np.sort(np.random.RandomState(0).uniform(0, 3, size=(100, 1)), axis=0)
+    bent = np.hstack([np.cos(arc), np.sin(arc)])  # chords grow with arcs, but ever more slowly
+    assert geodesic_correlation(arc, bent) == pytest.approx(1)
+    assert geodesic_correlation(arc, bent, method="pearson") < 0.995
+
+
+@pytest.mark.parametrize("metric", ["manhattan", "cosine", lambda a, b: np.abs(a - b).max()])
+def test_metric_is_that_of_the_data(metric):
+    X = 1 + np.random.RandomState(0).uniform(size=(40, 3))
+    Z = table(40, 2)
+    name = "chebyshev" if callable(metric) else metric.replace("manhattan", "cityblock")
+    in_X = cdist(X, X, name)
+    nearest = in_X.argsort(axis=1)[:, 1:6]
+    share = [
+        len({*a, *b}) for a, b in zip(nearest, cdist(Z, Z).argsort(axis=1)[:, 1:6], strict=True)
+    ]
+    expected = np.mean([(10 - n_different) / 5 for n_different in share])
+    assert neighborhood_preservation(X, Z, 5, metric=metric) == pytest.approx(expected)
+    # Ranks in Z are Euclidean, and the neighbours in X are found with the metric.
+    ranks = cdist(Z, Z).argsort(axis=1).argsort(axis=1)
+    too_far = np.maximum(np.take_along_axis(ranks, nearest, axis=1) - 5, 0).sum()
+    expected = 1 - too_far * 2 / (40 * 5 * (80 - 15 - 1))
+    assert continuity(X, Z, metric=metric) == pytest.approx(expected)
+    if metric != "cosine":  # whose detours are shorter than the straight way
+        expected = spearmanr(in_X.ravel(), cdist(Z, Z).ravel()).statistic
+        found = geodesic_correlation(X, Z, 39, 40, metric=metric)
+        assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("metric", ALONG_THE_DATA)
+def test_repeated_rows_count_as_often_as_they_occur(metric):
+    X, Z = table(), table(n_features=2, seed=1)
+    rows = np.repeat(np.arange(60), np.random.RandomState(0).randint(1, 5, size=60))
+    found = metric(X[rows], Z[rows], 59, 60)
+    in_X = cdist(X, X)[rows].ravel()  # from landmarks, which are all the different rows
+    in_Z = cdist(Z, Z)[rows].ravel()
+    r2 = pearsonr(in_X, in_Z).statistic ** 2
+    expected = 1 - r2 if metric is residual_variance else spearmanr(in_X, in_Z).statistic
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("metric", ALONG_THE_DATA)
+def test_the_order_of_the_rows_does_not_matter(metric):
+    X, Z = table(200), table(200, 2, seed=1)
+    order = np.random.RandomState(0).permutation(200)
+    assert metric(X[order], Z[order]) == pytest.approx(metric(X, Z), abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", ALONG_THE_DATA)
+def test_parts_that_are_far_apart_are_joined(metric):
+    X = np.vstack([table(), table() + 100])
+    assert metric(X, X, 5) == pytest.approx(float(metric is geodesic_correlation), abs=0.1)
+
+
+@pytest.mark.parametrize("metric", ALONG_THE_DATA)
+def test_fewer_different_rows_than_neighbors_are_enough(metric):
+    X = np.repeat([[0.0, 0.0], [1.0, 0.0], [5.0, 0.0]], 10, axis=0)
+    assert metric(X, X) == pytest.approx(float(metric is geodesic_correlation))
+
+
+def test_automatic_number_of_neighbors_is_ten_where_that_is_flat():
+    X, flat = roll()
+    assert geodesic_correlation(X, flat, "auto") == geodesic_correlation(X, flat, 10)
+
+
+def test_an_embedding_whose_rows_are_all_the_same_explains_nothing():
+    X, Z = table(), np.ones((60, 2))
+    assert residual_variance(X, Z) == 1
+    with pytest.raises(ValueError, match=r"All distances in Z are 0: .*Pass Z with different rows"):
+        geodesic_correlation(X, Z)
+
+
+@pytest.mark.parametrize("metric", ALONG_THE_DATA)
+def test_data_whose_rows_are_all_the_same_has_no_distances(metric):
+    with pytest.raises(ValueError, match=r"All rows of X are the same, \[0\.1, 0\.1\]: .*Pass X"):
+        metric(np.full((60, 2), 0.1), table())
+
+
+def test_memory_is_not_that_of_all_pairs_of_rows():
+    n = 20_000
+    X = np.random.RandomState(0).uniform(size=(n, 2))
+    tracemalloc.start()
+    try:
+        geodesic_correlation(X, X, n_landmarks=8)
+        residual_variance(X, X, n_landmarks=8)
+        neighborhood_preservation(X, X)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < n * n * 8 / 50
+
+
+def test_memory_of_continuity_is_not_that_of_all_pairs_of_rows(monkeypatch):
+    monkeypatch.setattr("sklearn_ae.metrics.N_DISTANCES", 20_000)
+    X = np.random.RandomState(0).uniform(size=(2000, 2))
+    tracemalloc.start()
+    try:
+        continuity(X, X)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2000 * 2000 * 8 / 5
+
+
+# --- neighbours
+
+
+@pytest.mark.parametrize("n_neighbors", [1, 5, 100])
+@pytest.mark.parametrize("n_distances", [1, 10_000, 10_000_000])  # rows one by one, some, all
+def test_continuity_is_trustworthiness_with_the_spaces_swapped(
+    n_neighbors, n_distances, monkeypatch
+):
+    monkeypatch.setattr("sklearn_ae.metrics.N_DISTANCES", n_distances)
+    X = load_digits().data[:300]
+    Z = PCA(2).fit_transform(X)
+    expected = trustworthiness(Z, X, n_neighbors=n_neighbors)
+    assert continuity(X, Z, n_neighbors=n_neighbors) == pytest.approx(expected, rel=1e-12)
+
+
+def test_continuity_of_a_collapsed_embedding_is_that_of_chance():
+    assert continuity(table(1000), np.ones((1000, 2))) == pytest.approx(0.5, abs=0.01)
+
+
+def test_neighborhood_preservation_counts_the_neighbors_that_stay():
+    X = np.array([[0.0], [1.0], [3.0], [7.0]])
+    Z = np.array([[0.0], [9.0], [8.0], [1.0]])
+    # Nearest are 1, 0, 1, 2 in X and 3, 2, 1, 0 in Z.
+    assert neighborhood_preservation(X, Z, 1) == 1 / 4
+    assert neighborhood_preservation(X, Z, 1, adjusted=True) == pytest.approx((1 / 4 - 1 / 3) * 1.5)
+    assert neighborhood_preservation(X, Z, 3) == 1
+
+
+def test_neighbors_of_repeated_rows_do_not_include_the_row_itself():
+    X = np.repeat(table(20, 2), 2, axis=0)
+    assert neighborhood_preservation(X, 3 * X, 1) == 1
+    assert continuity(X, 3 * X, n_neighbors=1) > 0.95
+
+
+# --- what goes in, and what stays as it was
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_data_frames_lists_and_float32_score_as_arrays_do(metric):
+    X, Z = (A.astype(np.float32).astype(float) for A in (table(), table(n_features=2, seed=1)))
+    expected = metric(X, Z)
+    assert isinstance(expected, float)
+    frames = pd.DataFrame(X), pd.DataFrame(Z, columns=["a", "b"])
+    assert metric(*frames) == pytest.approx(expected, rel=1e-12)
+    assert metric(X.tolist(), Z.tolist()) == pytest.approx(expected, rel=1e-12)
+    assert metric(X.astype(np.float32), Z.astype(np.float32)) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_score_leaves_its_input_and_the_global_random_state_alone(metric):
+    X, Z = table(), table(n_features=2, seed=1)
+    X.flags.writeable = Z.flags.writeable = False
+    before = np.random.get_state()[1].copy()
+    metric(X, Z)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+@pytest.mark.parametrize("metric", ALONG_THE_DATA)
+def test_random_state_may_be_an_int_a_random_state_or_none(metric):
+    X, Z = circle(300), table(300, 2, seed=1)
+    seeded = metric(X, Z, n_landmarks=3, random_state=5)
+    assert metric(X, Z, n_landmarks=3, random_state=5) == seeded
+    assert metric(X, Z, n_landmarks=3, random_state=np.random.RandomState(5)) == seeded
+    assert metric(X, Z, n_landmarks=3, random_state=6) != seeded
+    assert isinstance(metric(X, Z, n_landmarks=3, random_state=None), float)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("metric", METRICS)
+def test_missing_and_infinite_values_are_refused(metric, which, value):
+    tables = [table(), table()]
+    tables[which][3, 1] = value
+    name = "Z" if which else "reference" if metric is procrustes_score else "X"
+    with pytest.raises(ValueError, match=f"Input {name} contains "):
+        metric(*tables)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_numbers_of_rows_must_agree(metric):
+    with pytest.raises(ValueError, match=r"has 60 rows, but Z has 59. Pass the embedding of the"):
+        metric(table(), table(59))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_single_row_is_not_enough(metric):
+    with pytest.raises(ValueError, match=r"(1 rows of X.*pass more|at least two different) rows"):
+        metric(table(1), table(1))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_single_column_needs_two_dimensions(metric):
+    with pytest.raises(ValueError, match="Reshape your data"):
+        metric(table(), np.arange(60.0))
+
+
+@pytest.mark.parametrize(
+    ("metric", "n_neighbors", "below"),
+    [
+        (continuity, 30, 30),
+        (geodesic_correlation, 60, 60),
+        (neighborhood_preservation, 60, 60),
+        (residual_variance, 61, 60),
+        *[(metric, wrong, "") for metric in OF_NEIGHBORS for wrong in (0, 2.5, "auto")],
+        *[(metric, wrong, "") for metric in ALONG_THE_DATA for wrong in (-1, 2.5, "many")],
+    ],
+)
+def test_number_of_neighbors_must_be_less_than_that_of_rows(metric, n_neighbors, below):
+    message = rf"n_neighbors={n_neighbors!r} should be .* less than {below}.* 60 rows .* Use fewer"
+    with pytest.raises(ValueError, match=message):
+        metric(table(), table(), n_neighbors=n_neighbors)
+
+
+def test_chance_cannot_be_adjusted_for_where_all_rows_are_neighbors():
+    assert neighborhood_preservation(table(), table(), 59) == 1
+    with pytest.raises(ValueError, match=r"n_neighbors=59 should be .* less than 59, for the 60"):
+        neighborhood_preservation(table(), table(), 59, adjusted=True)
+
+
+@pytest.mark.parametrize("metric", ALONG_THE_DATA)
+@pytest.mark.parametrize("n_landmarks", [0, 1.5, None])
+def test_number_of_landmarks_must_be_at_least_one(metric, n_landmarks):
+    with pytest.raises(ValueError, match=f"n_landmarks={n_landmarks} should be an int of at least"):
+        metric(table(), table(), n_landmarks=n_landmarks)
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ValueError, match=r"method='kendall' .* one of \['pearson', 'spearman'\]"):
+        geodesic_correlation(table(), table(), method="kendall")
+
+
+@pytest.mark.parametrize("metric", OF_NEIGHBORS + ALONG_THE_DATA)
+def test_distances_are_no_data(metric):
+    with pytest.raises(ValueError, match=r"metric='precomputed' is not possible.*Pass the data"):
+        metric(table(), table(), metric="precomputed")
