@@ -1,6 +1,6 @@
 """Autoencoders as scikit-learn transformers: the nonlinear relatives of PCA."""
 
-from . import architectures, corruptions, losses, penalties  # noqa: F401
+from . import architectures, corruptions, losses, metrics, penalties  # noqa: F401
 from ._autoencoder import AutoencoderTransformer
 from ._contractive import ContractiveAutoencoder
 from ._denoising import DenoisingAutoencoder

@@ -1,12 +1,13 @@
 """A code that follows: given coordinates, or given distances to landmarks, or both in turn."""
 
 import torch
-from torch import nn
 
 from ._module import AutoencoderModule, Output
 from ._objective import Objective
 
-DELTA = 0.03  # relative error from which on the stress grows linearly: paths around a hole are wrong
+DELTA = (
+    0.03  # relative error from which on the stress grows linearly: paths around a hole are wrong
+)
 
 
 class FramedModule(AutoencoderModule):

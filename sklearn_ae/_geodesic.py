@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from ._base import BaseAutoencoder, Learned
 from ._following import FollowingObjective, FramedModule, pseudo_huber
+from ._geodesics import CURVED
 from ._guides import embedding_guide, geodesic_guide
 from ._loader import ROUND, Steps
 from ._net import MAX_RESTARTS, Diverged, Monitor, OneCycle
@@ -24,12 +25,12 @@ REGRESSED = 0.3  # share of the steps in which the code follows the coordinates 
 MAX_TRAININGS = 3
 CREASED = 0.8  # stress relative to that of landmark MDS: smooth maps are below, creased ones above
 N_JUDGED = 5000  # rows that a map is judged by
-CURVED = 0.02  # residual variance above which the distances are not those on a flat sheet
 NOTHING_KNOWN = dict.fromkeys(
     [
         "landmarks_",
         "n_neighbors_",
         "n_connected_components_",
+        "n_short_cuts_",
         "geodesic_residual_variance_",
         "stress_",
         "stress_ratio_",
@@ -257,6 +258,13 @@ class GeodesicAutoencoder(BaseAutoencoder):
                 f"The graph of {k} nearest neighbours fell into {n_parts} parts, which have been "
                 "joined by the shortest links between them. Trust the map within a part, not "
                 f"between parts. Use more than n_neighbors={k}, or fit each part by itself."
+            )
+        if self.n_short_cuts_:
+            yield (
+                f"Short cuts through empty space: {self.n_short_cuts_} edges of the graph of {k} "
+                "nearest neighbours joined points that are far apart without them, and have been "
+                f"taken out, which leaves {residual:.3f} of the variance of the geodesic "
+                "distances unexplained. Check the map; more rows or less noise make it safe."
             )
         if residual > CURVED:
             yield (

@@ -5,15 +5,18 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.sparse import coo_array, csr_array, issparse, triu
+from scipy.sparse.csgraph import connected_components, dijkstra, minimum_spanning_tree
 from scipy.spatial.distance import cdist
 from sklearn.metrics import pairwise_distances_argmin_min
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches
 
 CANDIDATES = (10, 8, 7, 6, 5)  # numbers of neighbours that "auto" tries
 FLAT = 0.005  # residual variance up to which "auto" is content with a graph
+TINY = np.finfo(np.float32).tiny  # a length that sparse matrices do not take for a missing edge
+CURVED = 0.02  # residual variance above which distances are not those on a flat sheet
+DETOUR = 4  # times its length: what a short cut saves, at least
+FEW = 0.1  # share of edges that may look like short cuts; more are the nature of the data
 ROWS_AT_A_TIME = 20_000  # whose distances are looked up at a time
 SMALL = 10_000  # points, up to which exact neighbours in many dimensions take seconds
 FEW_DIMENSIONS = 15  # in which trees find exact neighbours quickly
@@ -24,14 +27,15 @@ class Geodesics(NamedTuple):
     """Shortest paths from a few landmarks to all points.
 
     ``landmarks`` are positions among the points, and ``distances`` has a row per point and a column
-    per landmark. ``n_neighbors`` is that of the graph, and ``n_parts`` how many parts it fell into
-    before they were joined.
+    per landmark. ``n_neighbors`` is that of the graph, ``n_parts`` how many parts it fell into
+    before they were joined, and ``n_cut`` how many short cuts were taken out of it.
     """
 
     landmarks: np.ndarray
     distances: np.ndarray
     n_neighbors: int
     n_parts: int
+    n_cut: int = 0
 
     @property
     def between_landmarks(self):
@@ -68,7 +72,11 @@ class NeighborSearch:
             width = self.n_neighbors + 1  # a point is its own first neighbour
             self.index = NNDescent(X, metric, n_neighbors=width, random_state=seed, n_jobs=1)
         else:
-            self.index = NearestNeighbors(n_neighbors=self.n_neighbors, metric=metric).fit(X)
+            from sklearn.neighbors import NearestNeighbors  # longer to import than all of ours
+
+            self.index = NearestNeighbors(n_neighbors=max(self.n_neighbors, 1), metric=metric).fit(
+                X
+            )
 
     def among(self):
         """Return distances and positions of the neighbours of each point, itself excluded."""
@@ -91,6 +99,11 @@ class NeighborSearch:
 def landmark_geodesics(X, search, n_neighbors, n_landmarks, seed, n_components, metric="euclidean"):
     """Return geodesic distances from landmarks to all points.
 
+    A graph with too many neighbours has short cuts through the space between the folds of the data,
+    and then the distances are not flat: their residual variance is ten times as large or more. So
+    "auto" starts at 10 neighbours, and tries fewer while that makes the distances much flatter. If
+    none is flat it looks for single short cuts, and takes them out.
+
     Parameters
     ----------
     X : ndarray of shape (n_points, n_features)
@@ -98,9 +111,7 @@ def landmark_geodesics(X, search, n_neighbors, n_landmarks, seed, n_components, 
     search : NeighborSearch
         Over the same points.
     n_neighbors : int or "auto"
-        Of each point in the graph. "auto" starts at 10, and tries fewer while that makes the
-        distances much flatter: a graph with too many neighbours has short cuts through the
-        space between the folds.
+        Of each point in the graph.
     n_landmarks : int
     seed : int
     n_components : int
@@ -113,15 +124,27 @@ def landmark_geodesics(X, search, n_neighbors, n_landmarks, seed, n_components, 
     """
     neighbors = search.among()
     counts = CANDIDATES if n_neighbors == "auto" else (n_neighbors,)
-    best, best_residual = None, np.inf
-    for k in sorted({min(k, search.n_neighbors) for k in counts}, reverse=True):
-        graph, n_parts = neighborhood_graph(X, *(part[:, :k] for part in neighbors), metric)
-        landmarks, distances = landmark_distances(graph, n_landmarks, seed)
-        geodesics = Geodesics(landmarks, distances, k, n_parts)
+    counts = sorted({min(k, search.n_neighbors) for k in counts}, reverse=True)
+    whole, best, least = {}, None, np.inf
+    for k in counts:
+        whole[k] = neighborhood_graph(X, *(part[:, :k] for part in neighbors), metric)
+        geodesics = Geodesics(*landmark_distances(whole[k][0], n_landmarks, seed), k, whole[k][1])
         residual = geodesics.residual_variance(n_components)
-        if best is None or residual < best_residual / 2:
-            best, best_residual = geodesics, residual
-        if best_residual <= FLAT:
+        if best is None or residual < least / 2:
+            best, least = geodesics, residual
+        if least <= FLAT:
+            break
+    if n_neighbors != "auto" or least <= CURVED:
+        return best
+    for k, (graph, n_parts) in whole.items():
+        cut, n_cut = without_short_cuts(graph, max_common=max((k - 6) // 2, 0))
+        if n_cut == 0:
+            continue
+        geodesics = Geodesics(*landmark_distances(cut, n_landmarks, seed), k, n_parts, n_cut)
+        residual = geodesics.residual_variance(n_components)
+        if residual < least / 2:
+            best, least = geodesics, residual
+        if least <= FLAT:
             break
     return best
 
@@ -144,7 +167,7 @@ def neighborhood_graph(X, distances, positions, metric="euclidean"):
     n_parts : int
     """
     n, k = distances.shape
-    edges = (distances.ravel(), positions.ravel(), np.arange(0, n * k + 1, k))
+    edges = (np.maximum(distances.ravel(), TINY), positions.ravel(), np.arange(n + 1) * k)
     graph = csr_array(edges, shape=(n, n))
     n_parts, part = connected_components(graph, directed=False)
     n_left = n_parts
@@ -161,9 +184,65 @@ def _shortest_links(X, part, n_parts, metric):
         inside, outside = np.flatnonzero(part == label), np.flatnonzero(part != label)
         nearest, distances = pairwise_distances_argmin_min(X[inside], X[outside], metric=metric)
         i = distances.argmin()
-        links.append((inside[i], outside[nearest[i]], distances[i]))
+        links.append((inside[i], outside[nearest[i]], max(distances[i], TINY)))
     starts, ends, lengths = zip(*links, strict=True)
     return csr_array((lengths, (starts, ends)), shape=(len(X), len(X)))
+
+
+def without_short_cuts(graph, max_common):
+    """Return a graph without the edges that look like short cuts, and how many those were.
+
+    Neighbours on a surface have neighbours in common, and without the edge between them the way
+    from one to the other is not much longer. A short cut is an edge whose ends have few neighbours
+    in common and are far apart without it. The edges of the minimum spanning tree stay, so the
+    graph remains connected.
+
+    Parameters
+    ----------
+    graph : csr_array of shape (n_points, n_points)
+        Symmetric and connected.
+    max_common : int
+        How many neighbours the ends of a short cut have in common, at most.
+
+    Returns
+    -------
+    graph : csr_array of shape (n_points, n_points)
+    n_cut : int
+    """
+    edges = triu(graph, format="coo")
+    linked = graph.astype(bool).astype(np.int32)
+    doubtful = _entries(linked @ linked, edges.row, edges.col) <= max_common
+    if doubtful.mean() > FEW:
+        return graph, 0
+    starts, ends, lengths = edges.row[doubtful], edges.col[doubtful], edges.data[doubtful]
+    sound = _symmetric(edges, ~doubtful)
+    cut = np.zeros(len(starts), dtype=bool)
+    order = np.argsort(starts)  # one search for all edges from a point
+    for some in np.array_split(order, max(len(order) // 100, 1)):
+        if len(some) == 0:
+            continue
+        points, which = np.unique(starts[some], return_inverse=True)
+        longest = DETOUR * lengths[some]
+        around = dijkstra(sound, indices=points, limit=longest.max())[which, ends[some]]
+        cut[some] = around > longest
+    tree = minimum_spanning_tree(graph)
+    cut &= _entries(tree + tree.T, starts, ends) == 0
+    kept = np.ones(edges.nnz, dtype=bool)
+    kept[np.flatnonzero(doubtful)[cut]] = False
+    return _symmetric(edges, kept), int(cut.sum())
+
+
+def _entries(matrix, rows, columns):
+    """Return single entries of a sparse matrix, whichever kind of array scipy makes of them."""
+    entries = csr_array(matrix)[rows, columns]
+    return np.ravel(entries.toarray() if issparse(entries) else entries)
+
+
+def _symmetric(edges, chosen):
+    """Return the graph of some edges, each given in one direction."""
+    half = (edges.data[chosen], (edges.row[chosen], edges.col[chosen]))
+    graph = coo_array(half, shape=edges.shape).tocsr()
+    return graph + graph.T.tocsr()
 
 
 def landmark_distances(graph, n_landmarks, seed):

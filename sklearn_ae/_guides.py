@@ -81,7 +81,7 @@ def geodesic_guide(X, weight, seed, *, n_rows, n_components, max_anchors, metric
         anchors, search, seed=seed, n_components=n_components, metric=metric, **graph
     )
     between = geodesics.between_landmarks
-    values, unit = [], None
+    values = []
     for rows in gen_batches(len(X) if index is None else len(index), ROWS_AT_A_TIME):
         some = X[rows if index is None else index[rows]]
         far = distances_through(search, geodesics.distances, some, geodesics.n_neighbors)
@@ -101,6 +101,7 @@ def geodesic_guide(X, weight, seed, *, n_rows, n_components, max_anchors, metric
             "landmarks_": anchors[geodesics.landmarks],
             "n_neighbors_": geodesics.n_neighbors,
             "n_connected_components_": geodesics.n_parts,
+            "n_short_cuts_": geodesics.n_cut,
             "geodesic_residual_variance_": np.array(residuals),
         },
         landmarks=anchors[geodesics.landmarks],

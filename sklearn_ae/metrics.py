@@ -6,7 +6,6 @@ import numpy as np
 from scipy.spatial import procrustes
 from scipy.spatial.distance import cdist
 from scipy.stats import pearsonr, rankdata, spearmanr
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array, check_random_state, gen_batches
 
 from ._geodesics import CANDIDATES, NeighborSearch, landmark_geodesics, unexplained
@@ -396,6 +395,8 @@ def _landmark_distances(X, Z, n_neighbors, n_landmarks, metric, random_state):
 
 def _neighbors(X, n_neighbors, metric="euclidean"):
     """Return the positions of the nearest neighbours of each row, itself excluded."""
+    from sklearn.neighbors import NearestNeighbors  # longer to import than all of ours
+
     search = NearestNeighbors(n_neighbors=n_neighbors, metric=metric).fit(X)
     return search.kneighbors(return_distance=False)
 

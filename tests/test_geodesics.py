@@ -158,7 +158,6 @@ def test_fewer_points_than_neighbors_are_all_neighbors(n_points):
     np.testing.assert_allclose(geodesics.distances, cdist(X, X[geodesics.landmarks]), atol=1e-12)
 
 
-@pytest.mark.xfail(run=False, reason="no neighbours: NearestNeighbors and arange refuse 0")
 def test_one_point_is_its_own_landmark():
     geodesics = geodesics_of(table(1))
     np.testing.assert_array_equal(geodesics.landmarks, [0])
@@ -166,7 +165,6 @@ def test_one_point_is_its_own_landmark():
     assert geodesics.residual_variance(2) == 0
 
 
-@pytest.mark.xfail(run=False, reason="sums and maxima of sparse arrays drop edges of no length")
 @pytest.mark.parametrize("n_neighbors", [2, 5])
 def test_different_points_without_distance_are_joined(n_neighbors):
     directions = table(12)  # the cosine distance of a point and its multiples is 0
@@ -176,7 +174,6 @@ def test_different_points_without_distance_are_joined(n_neighbors):
     assert np.isfinite(distances).all()
 
 
-@pytest.mark.xfail(run=False, reason="sums and maxima of sparse arrays drop edges of no length")
 def test_points_so_close_that_their_distance_rounds_to_zero_are_joined():
     centres = 1e6 + 1000 * table(5, 20)
     X = np.unique(np.vstack([centres + 1e-9 * i for i in range(12)]), axis=0)
