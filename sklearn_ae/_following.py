@@ -47,18 +47,26 @@ class FramedModule(AutoencoderModule):
         code = self.encode(x)
         return Output(self.decode(code), code, x)
 
+    def frame(self):
+        """Return copies of what the encoder's output is multiplied by, and of what is added."""
+        return self.turn.clone(), self.shift.clone()
+
+    def unit(self):
+        """Return how long the code makes a step of the encoder's output of length 1."""
+        return (self.turn.square().sum() / len(self.turn)).sqrt().item()
+
     @torch.no_grad()
-    def set_frame(self, unit=1.0, shift=0.0):
-        """Make the code ``unit`` times the output of the encoder, plus a shift.
+    def set_frame(self, turn, shift):
+        """Make the code the output of the encoder times a matrix, plus a shift.
 
         Parameters
         ----------
-        unit : float, default=1.0
-        shift : array-like of shape (n_components,) or float, default=0.0
+        turn : Tensor of shape (n_components, n_components)
+            A multiple of an orthogonal matrix.
+        shift : array-like of shape (n_components,) or float
         """
-        identity = torch.eye(len(self.shift)).to(self.turn)
-        self.turn.copy_(identity * unit)
-        self.turn_back.copy_(identity / unit)
+        self.turn.copy_(turn)
+        self.turn_back.copy_(self.turn.T / self.unit() ** 2)
         self.shift.copy_(torch.as_tensor(shift).to(self.shift).expand_as(self.shift))
 
     @torch.no_grad()
@@ -97,7 +105,7 @@ class FollowingObjective(Objective):
         Distances below are taken for it, where errors are divided by them.
     n_regressed : int, default=0
         Steps in which landmarks are left out.
-    unit, seed, device
+    **kwargs
         As for `Objective`.
     """
 
@@ -119,7 +127,8 @@ class FollowingObjective(Objective):
             coordinates = guide[:, -output.code.shape[1] :]
             return values + self._regression(output.code, coordinates), output
         n_rows, n_landmarks = len(x), len(self.landmarks)
-        codes = module.encode(torch.cat([x, self.landmarks]))
+        seen = x if self.corruption is None else self.corruption(x, self.generator)
+        codes = module.encode(torch.cat([seen, self.landmarks]))
         code, landmarks = codes.split([n_rows, n_landmarks])
         output = Output(module.decode(code), code, x)
         values = self._loss_values(module, output, x) / self.unit

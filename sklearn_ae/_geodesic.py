@@ -7,24 +7,28 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from scipy.spatial.distance import cdist
+from sklearn.base import _fit_context
 from sklearn.metrics import r2_score
+from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from ._base import BaseAutoencoder, Learned
+from ._base import ROWS_AT_A_TIME, BaseAutoencoder, Learned
 from ._following import FollowingObjective, FramedModule, pseudo_huber
 from ._geodesics import CURVED
 from ._guides import embedding_guide, geodesic_guide
-from ._loader import ROUND, Steps
+from ._loader import ROUND, Steps, as_tensor
 from ._net import MAX_RESTARTS, Diverged, Monitor, OneCycle
 from ._pca import moments, principal_axes
-from ._random import seeded_construction
+from ._random import borrowed_global_state, seeded_construction
 from .architectures import MLP
+from .corruptions import GaussianNoise
 
 BATCH_SIZE = 256
 REGRESSED = 0.3  # share of the steps in which the code follows the coordinates of landmark MDS
 MAX_TRAININGS = 3
-CREASED = 0.8  # stress relative to that of landmark MDS: smooth maps are below, creased ones above
+CREASED = 0.8  # stress relative to that of landmark MDS: flat maps are below, creased ones above
 N_JUDGED = 5000  # rows that a map is judged by
+REFINED = 0.1  # share of the learning rate for rows that come later
 NOTHING_KNOWN = dict.fromkeys(
     [
         "landmarks_",
@@ -50,7 +54,183 @@ NOT_HERE = {
 
 
 class GeodesicAutoencoder(BaseAutoencoder):
-    """TODO."""
+    """Autoencoder whose code is a map of the data: distances in it are distances along the data.
+
+    Isomap finds such maps, and unrolls what is rolled up. This estimator learns one that also maps
+    new rows fast, leads back from the map to the data (`inverse_transform`), averages noise away,
+    and costs about the same for a thousand rows and for a million. It measures geodesic distances,
+    which are shortest paths over a graph of nearest neighbours, from a few landmarks to all rows,
+    and trains encoder and decoder to keep these distances in the code and to reconstruct the rows.
+
+    Use it where you would use Isomap: for maps whose distances mean something, of data near a
+    surface without holes that can be rolled out flat. It warns when there seems to be no such map.
+    Do not use it for the smallest reconstruction error (`AutoencoderTransformer`), for data that
+    falls into separate clusters, or below a few hundred rows, where neighbours are too far apart.
+
+    With `target` the code follows any other embedding instead, which so gets a `transform` for new
+    rows and an `inverse_transform`: t-SNE, spectral embedding, UMAP, ...
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Width of the code: the dimension of the map.
+    n_neighbors : int or "auto", default="auto"
+        Neighbours of each row in the graph. Too many make short cuts between the folds of the data,
+        too few make detours or let the graph fall apart. "auto" takes 10, or fewer down to 5 if
+        that makes the distances much flatter; and if none does, it takes single short cuts out of
+        the graph and warns. More neighbours than rows mean all of them.
+    n_landmarks : int, default=64
+        Rows from which geodesic distances are measured: far from each other, and all over the data.
+        More than `n_components`.
+    geodesic_weight : float, default=10.0
+        What the errors of the map count, compared to those of the reconstruction. 0 makes a plain
+        autoencoder after a start from landmark MDS.
+    target : estimator, default=None
+        What makes the coordinates that the code follows instead of geodesic distances: an embedder
+        with ``fit_transform``, as those of `sklearn.manifold`, of as many components. It is copied,
+        and seeded by `random_state` if it has no seed of its own. `n_neighbors`, `n_landmarks`
+        and `metric` then have no effect.
+    metric : str or callable, default="euclidean"
+        Distance between neighbours, as for `sklearn.neighbors.NearestNeighbors`; not "precomputed".
+    max_anchors : int, default=20_000
+        How many rows, drawn at random, make up the graph, or are given to `target`. Paths to other
+        rows lead over the nearest of these. With a `target`, other rows are not trained on.
+    noise_level : float, default=1.4
+        Length of the Gaussian noise that is added to what the encoder sees in training, in typical
+        distances between nearest neighbours. It keeps the map smooth between the rows.
+    hidden_layer_sizes : int or sequence of int, default=(64, 64, 64)
+        Width of each hidden layer of the encoder; the decoder has them in reverse.
+    activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
+        Activation of the hidden layers.
+    architecture : object, default=None
+        What builds encoder and decoder in place of `hidden_layer_sizes` and `activation`: an object
+        of `sklearn_ae.architectures`, or any other with ``get_params`` and
+        ``build(n_features, n_components)``, which returns two modules. The default has no linear
+        paths: they are a bad start for rolled-up data.
+    loss : {"squared_error", "log_loss", "poisson"} or callable, default="squared_error"
+        Of the reconstruction. "log_loss" for values in [0, 1], "poisson" for counts; a callable
+        ``loss(reconstruction, x)`` returns one value per row.
+    alpha : float, default=0.0
+        Weight decay, decoupled from the loss (Loshchilov & Hutter 2019). Without linear paths it
+        pulls all rows together.
+    solver : {"adam", "sgd"}, default="adam"
+        Optimizer: Adam, or stochastic gradient descent with Nesterov's momentum of 0.9.
+    batch_size : int or "auto", default="auto"
+        Rows per step, at most. "auto" takes 256.
+    learning_rate_init : float, default=0.02
+        Largest step size. It grows over the first fifth of the steps and then falls to zero.
+    max_steps : int, default=1000
+        Steps of the optimizer, however many rows there are. Of more than `max_steps` times
+        `batch_size` rows as many are drawn at random.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the last one, with the distances and settings of
+        now.
+    random_state : int, RandomState instance or None, default=None
+        Seeds anchors, landmarks, weights, order and noise. The same int gives the same bytes on the
+        same machine.
+    verbose : int, default=0
+        1 prints a line per 50 steps.
+    device : str, default="cpu"
+        Where torch computes, for example "cuda".
+    callbacks : list, default=None
+        Callbacks of skorch, copied before use, for which 50 steps are an epoch. Those of
+        scikit-learn 1.9 are set with ``set_callbacks``.
+    net_params : dict, default=None
+        Further parameters of `skorch.NeuralNet`, for example
+        ``{"optimizer": torch.optim.RAdam}``. They come before ours.
+
+    Attributes
+    ----------
+    landmarks_ : ndarray of shape (n_landmarks, n_features) or None
+        The landmarks: fewer if there are fewer different rows. None with a `target`.
+    n_neighbors_ : int or None
+        Neighbours of each row in the graph. None with a `target`.
+    n_connected_components_ : int or None
+        How many parts the graph fell into, before they were joined. None with a `target`.
+    n_short_cuts_ : int or None
+        How many edges were taken out of the graph as short cuts. None with a `target`.
+    geodesic_residual_variance_ : ndarray of shape (max(5, n_components),) or None
+        Share of the variance of the geodesic distances that a map of 1, 2, ... components leaves
+        unexplained, by landmark MDS. Where it stops falling is the dimension of the data. None
+        with a `target`.
+    stress_ : float or None
+        Root of the mean squared error of the distances in the code, relative to that of the
+        geodesic distances (Kruskal's stress). None with a `target`.
+    stress_ratio_ : float or None
+        Stress of the code over that of landmark MDS, both measured robustly. A smooth map has less
+        than 0.8, a creased one about 1. None with a `target`.
+    target_embedding_ : ndarray of shape (min(n_samples, max_anchors), n_components) or None
+        The coordinates that the code was to follow. None without a `target`.
+    target_score_ : float or None
+        R² with which it follows them on the rows trained on. None without a `target`.
+    module_ : torch.nn.Module
+        The net, with ``encode``, ``decode`` and ``forward``, which take tensors in the units of X.
+    net_ : skorch.NeuralNet
+        What trained it.
+    is_pca_ : bool
+        False: there is no going back to PCA here.
+    n_iter_ : int
+        Number of rounds of 50 steps.
+    loss_curve_ : list of float
+        Mean training loss in each round. It changes its meaning when landmark MDS is left behind.
+    validation_scores_ : None
+        No rows are held out.
+    best_loss_ : float
+        Smallest loss of a round.
+    reconstruction_err_ : float
+        Mean over the rows of X of the squared distance to their reconstruction.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if X had any that are strings.
+
+    Warns
+    -----
+    UserWarning
+        With its number, if the graph fell into parts; if short cuts were taken out of it; if the
+        distances are not those of a flat map of so many components (residual variance above 0.02:
+        short cuts, a curved or closed surface, too few components); or if the map seems creased.
+
+    Notes
+    -----
+    Distances in the code are in the units of X, and its components are centred, uncorrelated and
+    in the order of their variance. With a `target` they are the target's instead.
+
+    Landmark MDS gives first coordinates, which the code follows for 30 % of the steps. Then it
+    follows the distances d to the landmarks, by the pseudo-Huber loss of their relative error:
+    paths that zig-zag, or lead around a hole, are outliers. If the result looks creased, training
+    starts anew, twice at most.
+
+    No n × n matrix is ever made. Neighbours among more than 10,000 anchors of more than 15 features
+    are found by pynndescent, if it is installed (``pip install 'sklearn_ae[neighbors]'``).
+
+    Isomap is faster to fit below about 3,000 rows.
+
+    References
+    ----------
+    Tenenbaum, de Silva, Langford (2000). A global geometric framework for nonlinear dimensionality
+    reduction. Science 290. (Isomap)
+
+    de Silva & Tenenbaum (2004). Sparse multidimensional scaling using landmark points. (landmarks)
+
+    Duque, Morin, Wolf, Moon (2020). Extendable and invertible manifold learning with geometry
+    regularized autoencoders. IEEE Big Data. (target)
+
+    Smith & Topin (2018). Super-convergence. arXiv:1708.07120. (the learning rate)
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_swiss_roll
+    >>> from sklearn_ae import GeodesicAutoencoder
+    >>> from sklearn_ae.metrics import geodesic_correlation
+    >>> X, _ = make_swiss_roll(2000, random_state=0)
+    >>> X_new, _ = make_swiss_roll(1000, random_state=1)
+    >>> roll = GeodesicAutoencoder(n_components=2, random_state=0).fit(X)
+    >>> bool(geodesic_correlation(X_new, roll.transform(X_new)) > 0.99)
+    True
+    >>> bool(roll.score(X_new) > 0.99)
+    True
+    """
 
     _parameter_constraints: dict = {
         **{
@@ -64,6 +244,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         "target": [HasMethods(["fit_transform", "get_params"]), None],
         "metric": [str, callable],
         "max_anchors": [Interval(Integral, 2, None, closed="left")],
+        "noise_level": [Interval(Real, 0, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -77,6 +258,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         target=None,
         metric="euclidean",
         max_anchors=20_000,
+        noise_level=1.4,
         hidden_layer_sizes=(64, 64, 64),
         activation="silu",
         architecture=None,
@@ -84,7 +266,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         alpha=0.0,
         solver="adam",
         batch_size="auto",
-        learning_rate_init=0.01,
+        learning_rate_init=0.02,
         max_steps=1000,
         warm_start=False,
         random_state=None,
@@ -100,6 +282,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         self.target = target
         self.metric = metric
         self.max_anchors = max_anchors
+        self.noise_level = noise_level
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.architecture = architecture
@@ -116,11 +299,94 @@ class GeodesicAutoencoder(BaseAutoencoder):
         self.callbacks = callbacks
         self.net_params = net_params
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Train on the rows of X, from where the last call left off.
+
+        The first call is a `fit`. Each further one makes one pass over its rows, whose geodesic
+        distances are measured among themselves, so let each piece cover the data densely; centre,
+        scale and orientation of the map stay as they were. There is seldom a need for it: `fit`
+        reads memory-mapped data of any length, and trains on a sample of it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The next rows.
+        y : None
+            Ignored, present for pipelines.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, relative to the others of this call.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, the weights or a parameter cannot be used, or there is a `target`, whose
+            coordinates of different pieces have nothing to do with each other.
+        RuntimeError
+            If the loss diverges even at a much smaller learning rate.
+        """
+        if not hasattr(self, "module_"):
+            return self.fit(X, y, sample_weight)
+        if self.target is not None:
+            raise ValueError(
+                f"target={self.target!r} would give each piece of the data coordinates of its own. "
+                "Call fit with all rows; it takes max_anchors of them."
+            )
+        with self._unchanged_on_error():
+            X, weight = self._check_training_data(X, sample_weight, reset=False)
+            seed = (self._seed + len(self.loss_curve_)) % 2**31
+            with borrowed_global_state(seed, self.device):
+                parts = self._collect_parts(X)
+                frame = self.module_.frame()
+                guide = self._guide(X, weight, parts, seed, self.module_.unit())
+                n_steps = ceil(len(guide.rows) / self._net_settings(len(X), 1)["batch_size"])
+                settings = self._net_settings(len(X), ceil(n_steps / ROUND))
+                schedule = OneCycle(n_steps, largest=REFINED)
+                net = self._train_once(guide, parts, seed, settings, schedule, continued=True)
+                _, judgement = self._judge(net.module, guide)
+                net.module.set_frame(*frame)
+            vars(self).update(guide.facts | judgement)
+            self._keep(net, parts, self._seed, settings, streaming=False)
+            self.loss_curve_ = self.loss_curve_ + net.monitor.loss_curve_
+            self.n_iter_ = len(self.loss_curve_)
+            self.best_loss_ = float(np.nanmin([np.inf, *self.loss_curve_]))
+            self._describe(X, weight)
+        return self
+
     def _regularizers(self):
         return None, None
 
     def _default_architecture(self):
         return MLP(self.hidden_layer_sizes, self.activation, skip=False)
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        target, n = self.target, self.n_components
+        if isinstance(target, type):
+            raise ValueError(
+                f"target={target.__name__} is a class. Give an object of it: {target.__name__}()."
+            )
+        n_of_target = getattr(target, "n_components", n)
+        if isinstance(n_of_target, Integral) and n_of_target != n:
+            raise ValueError(
+                f"target={target!r} has n_components={n_of_target}, and the code has "
+                f"n_components={n}. Give both the same number."
+            )
+        if target is None and self.n_landmarks <= n:
+            raise ValueError(
+                f"n_landmarks={self.n_landmarks} cannot span a map of n_components={n}. Use at "
+                f"least {n + 1}, and better 64."
+            )
+        if self.metric == "precomputed":
+            raise ValueError(
+                "metric='precomputed' leaves no rows to encode. Give the rows of data, and the "
+                "name of a metric or a function of two rows."
+            )
 
     def _make_module(self, parts, n_components):
         n_features = self.n_features_in_
@@ -136,13 +402,12 @@ class GeodesicAutoencoder(BaseAutoencoder):
 
     def _make_objective(self, parts, module, seed, device):
         loss, landmarks = parts["loss"], parts["landmarks"]
-        if landmarks is not None:
-            landmarks = torch.from_numpy(landmarks.copy())
         return FollowingObjective(
             loss,
-            landmarks,
+            None if landmarks is None else torch.from_numpy(landmarks.copy()),
             self.geodesic_weight,
             parts["shortest"],
+            corruption=parts["corruption"],
             unit=loss.unit(module.scale.item()) if hasattr(loss, "unit") else 1.0,
             seed=seed,
             device=device,
@@ -155,63 +420,74 @@ class GeodesicAutoencoder(BaseAutoencoder):
         return MAX_TRAININGS * ceil(self.max_steps / ROUND)
 
     def _warn_if_copying_is_easy(self, parts):
-        """A code that is a map of the data is no copy, however wide it is."""
+        """A code that is a map of the data is no copy of it, however wide."""
 
     def _learn(self, X, weight, parts, seed, tasks, continued):
         """Return the first trained net that is not creased, or the best of three."""
-        guide = self._guide(X, weight, seed)
-        parts["landmarks"], parts["shortest"] = guide.landmarks, guide.shortest
+        guide = self._guide(X, weight, parts, seed, self.module_.unit() if continued else None)
         settings = self._net_settings(len(guide.rows), ceil(self.max_steps / ROUND))
+        schedule = OneCycle(self.max_steps)
         best = None
         for attempt in range(MAX_TRAININGS):
             attempt_seed = (seed + attempt) % 2**31
-            net = self._train_once(guide, parts, attempt_seed, settings, tasks, continued)
+            net = self._train_once(guide, parts, attempt_seed, settings, schedule, continued, tasks)
             creases, judgement = self._judge(net.module, guide)
             if best is None or creases < best[0]:
                 best = creases, judgement, net
             interrupted = net.criterion_.n_steps < self.max_steps
-            if interrupted or best[0] <= CREASED:
+            if interrupted or best[0] <= 1:
                 break
         _, judgement, net = best
-        net.module.set_frame(guide.unit, guide.shift)
+        net.module.set_frame(guide.unit * torch.eye(self.n_components), guide.shift)
+        if self.target is None:
+            codes = _encode(net.module, X).astype(float)
+            centre, _ = moments(codes, weight)
+            axes = principal_axes(codes, centre, self.n_components, weight)
+            net.module.turn_code(centre, axes)
         vars(self).update(NOTHING_KNOWN | guide.facts | judgement)
         return Learned(net, settings)
 
-    def _guide(self, X, weight, seed):
+    def _guide(self, X, weight, parts, seed, unit):
+        """Return what the code is to follow, and add to the parts what the objective needs."""
         shared = {"n_components": self.n_components, "max_anchors": self.max_anchors}
         if self.target is not None:
-            return embedding_guide(X, weight, seed, target=self.target, **shared)
-        n_rows = self.max_steps * self._net_settings(len(X), 1)["batch_size"]
-        return geodesic_guide(
-            X,
-            weight,
-            seed,
-            n_rows=n_rows,
-            metric=self.metric,
-            n_neighbors=self.n_neighbors,
-            n_landmarks=self.n_landmarks,
-            **shared,
-        )
+            guide = embedding_guide(X, weight, seed, target=self.target, unit=unit, **shared)
+        else:
+            guide = geodesic_guide(
+                X,
+                weight,
+                seed,
+                n_rows=self.max_steps * self._net_settings(len(X), 1)["batch_size"],
+                n_neighbors=self.n_neighbors,
+                n_landmarks=self.n_landmarks,
+                metric=self.metric,
+                unit=unit,
+                **shared,
+            )
+        noise = self.noise_level * guide.nearest / np.sqrt(X.shape[1])
+        parts["corruption"] = GaussianNoise(noise) if noise > 0 else None
+        parts["landmarks"], parts["shortest"] = guide.landmarks, guide.shortest
+        return guide
 
-    def _train_once(self, guide, parts, seed, settings, tasks, continued):
+    def _train_once(self, guide, parts, seed, settings, schedule, continued, tasks=None):
         """Return a net after all steps; at a smaller learning rate if the loss diverges."""
         rows, n_rounds = guide.rows, settings["max_epochs"]
+        steps = {"iterator_train": Steps, "iterator_train__n_steps": schedule.n_steps}
         for attempt in range(MAX_RESTARTS + 1):
             if continued:
                 module = self._continued_module(parts, rows.X.dtype)
-                module.set_frame()
+                module.set_frame(torch.eye(self.n_components), 0.0)
             else:
                 module = self._new_module(parts, rows.X, rows.weight, rows, seed)
             monitor = Monitor(
                 tol=0,
                 n_iter_no_change=n_rounds,
                 max_epochs=n_rounds,
-                schedule=OneCycle(self.max_steps),
+                schedule=schedule,
                 max_restarts=0,
             )
-            steps = {"iterator_train": Steps, "iterator_train__n_steps": self.max_steps}
             net = self._make_net(module, parts, monitor, seed, settings | steps, tasks)
-            net.criterion_.n_regressed = 0 if continued else int(REGRESSED * self.max_steps)
+            net.criterion_.n_regressed = 0 if continued else int(REGRESSED * schedule.n_steps)
             try:
                 self._train(net, rows)
             except Diverged:
@@ -222,7 +498,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
                 return net
 
     def _judge(self, module, guide):
-        """Return how creased a map is, and how well it follows, by some of the rows."""
+        """Return how creased a map is, where more than 1 is too much, and how well it follows."""
         X, distances, coordinates = guide.sample(N_JUDGED)
         codes = _encode(module, X)
         if guide.landmarks is None:
@@ -235,15 +511,11 @@ class GeodesicAutoencoder(BaseAutoencoder):
         ratio = stress / max(stress_of_mds, 1e-12)
         total = np.square(distances).sum(dtype=float)
         kruskal = float(np.sqrt(np.square(apart - distances).sum() / total)) if total else 0.0
-        return ratio, {"stress_": kruskal, "stress_ratio_": ratio}
+        facts = {"stress_": kruskal, "stress_ratio_": ratio}
+        return ratio / _creased(self._residual(guide.facts)), facts
 
-    def _describe(self, X, weight):
-        if self.target is None:
-            codes = self._apply(self.module_.encode, X, self._n_features_out).astype(float)
-            centre, _ = moments(codes, weight)
-            axes = principal_axes(codes, centre, self._n_features_out, weight)
-            self.module_.turn_code(centre, axes)
-        super()._describe(X, weight)
+    def _residual(self, facts):
+        return facts["geodesic_residual_variance_"][self.n_components - 1]
 
     def _warn_of_result(self):
         if self.target is None:
@@ -251,8 +523,12 @@ class GeodesicAutoencoder(BaseAutoencoder):
                 warnings.warn(message, UserWarning, stacklevel=4)
 
     def _alarms(self):
-        k, n_parts = self.n_neighbors_, self.n_connected_components_
-        residual = self.geodesic_residual_variance_[self._n_features_out - 1]
+        k, n_parts, n_components = (
+            self.n_neighbors_,
+            self.n_connected_components_,
+            self.n_components,
+        )
+        residual = self._residual(vars(self))
         if n_parts > 1:
             yield (
                 f"The graph of {k} nearest neighbours fell into {n_parts} parts, which have been "
@@ -261,32 +537,41 @@ class GeodesicAutoencoder(BaseAutoencoder):
             )
         if self.n_short_cuts_:
             yield (
-                f"Short cuts through empty space: {self.n_short_cuts_} edges of the graph of {k} "
-                "nearest neighbours joined points that are far apart without them, and have been "
-                f"taken out, which leaves {residual:.3f} of the variance of the geodesic "
-                "distances unexplained. Check the map; more rows or less noise make it safe."
+                f"The graph of {k} nearest neighbours had short cuts through empty space: "
+                f"{self.n_short_cuts_} edges between points that are far apart without them. They "
+                f"have been taken out, and {residual:.3f} of the variance of the geodesic "
+                "distances is left unexplained. Check the map; more rows or less noise help."
             )
         if residual > CURVED:
             yield (
-                f"The geodesic distances are not those of a flat map of {self._n_features_out} "
-                f"components: landmark MDS leaves {residual:.3f} of their variance unexplained, "
-                f"and more than {CURVED} is much. Either the graph of {k} neighbours has short "
-                "cuts through empty space (more rows, less noise or fewer n_neighbors help), or "
-                "the data lies on a curved or closed surface, or it needs more components: "
-                "geodesic_residual_variance_ tells what 1, 2, ... would leave."
+                f"The geodesic distances are not those of a flat map of n_components="
+                f"{n_components}: landmark MDS leaves {residual:.3f} of their variance "
+                f"unexplained, and more than {CURVED} is much. Either the graph of {k} nearest "
+                "neighbours has short cuts through empty space (more rows, less noise or a smaller "
+                "n_neighbors help), or the data lies on a curved or closed surface, or needs more "
+                "components: geodesic_residual_variance_ tells what 1, 2, ... of them leave."
             )
-        if self.stress_ratio_ > CREASED:
+        if self.stress_ratio_ > _creased(residual):
             yield (
-                f"The map may be creased: even the best of {MAX_TRAININGS} trainings has "
-                f"{self.stress_ratio_:.2f} times the stress of landmark MDS, and a smooth map has "
-                f"less than {CREASED}. Use more max_steps, another random_state or larger "
-                "hidden_layer_sizes."
+                f"The map may be creased: it has {self.stress_ratio_:.2f} times the stress of "
+                f"landmark MDS, and should have less than {_creased(residual)}. Use more "
+                "max_steps, another random_state or larger hidden_layer_sizes."
             )
+
+
+def _creased(residual):
+    """Return the stress, relative to that of landmark MDS, above which a map counts as creased."""
+    return CREASED if residual <= CURVED else 1.0  # where no map is right, none is much better
 
 
 def _encode(module, X):
     with torch.inference_mode():
-        return module.encode(torch.from_numpy(X).to(module.offset)).cpu().numpy()
+        return np.concatenate(
+            [
+                module.encode(as_tensor(X[rows]).to(module.offset)).cpu().numpy()
+                for rows in gen_batches(len(X), ROWS_AT_A_TIME)
+            ]
+        )
 
 
 def _scale_free_stress(distances, targets):

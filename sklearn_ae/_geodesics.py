@@ -339,6 +339,28 @@ def distances_through(search, distances, X, n_neighbors=None):
     return out
 
 
+def nearest_distance(X):
+    """Return the median Euclidean distance of points to the nearest other one, by 1000 of them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_points, n_features)
+        All different.
+
+    Returns
+    -------
+    distance : float
+        0 if there is but one point.
+    """
+    if len(X) == 1:
+        return 0.0
+    from sklearn.neighbors import NearestNeighbors  # longer to import than all of ours
+
+    some = np.unique(np.linspace(0, len(X) - 1, 1000).astype(int))
+    distances, _ = NearestNeighbors(n_neighbors=2).fit(X).kneighbors(X[some])
+    return float(np.median(distances[:, 1]))
+
+
 def unexplained(a, b):
     """Return 1 - r², r being the correlation of two arrays; 0 where there is nothing to explain."""
     a, b = np.ravel(a), np.ravel(b)

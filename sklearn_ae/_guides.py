@@ -14,6 +14,7 @@ from ._geodesics import (
     distances_through,
     landmark_geodesics,
     landmark_mds,
+    nearest_distance,
 )
 from ._loader import Rows
 
@@ -25,13 +26,14 @@ class Guide(NamedTuple):
 
     Each row of ``rows`` comes with its distances to the landmarks, if there are any, and its
     coordinates. ``landmarks`` are rows of data. ``unit`` and ``shift`` lead from the encoder's
-    output to what is followed, and ``facts`` are what was found on the way, named as the
-    estimator's attributes.
+    output to what is followed, ``nearest`` is how far rows are from each other, and ``facts`` are
+    what was found on the way, named as the estimator's attributes.
     """
 
     rows: Rows
     unit: float
     shift: np.ndarray
+    nearest: float
     facts: dict
     landmarks: np.ndarray | None = None
     landmark_coordinates: np.ndarray | None = None
@@ -46,7 +48,9 @@ class Guide(NamedTuple):
         return self.rows.X[index], guide[:, :n_landmarks], guide[:, n_landmarks:]
 
 
-def geodesic_guide(X, weight, seed, *, n_rows, n_components, max_anchors, metric, **graph):
+def geodesic_guide(
+    X, weight, seed, *, n_rows, n_components, max_anchors, metric, unit=None, **graph
+):
     """Return a guide of geodesic distances from landmarks, and the coordinates of landmark MDS.
 
     Shortest paths are found among some rows, the anchors. To other rows they lead over the nearest
@@ -63,6 +67,8 @@ def geodesic_guide(X, weight, seed, *, n_rows, n_components, max_anchors, metric
         Of the code.
     max_anchors : int
     metric : str or callable
+    unit : float or None, default=None
+        Of the code; None for the standard deviation of the coordinates.
     **graph
         ``n_neighbors`` and ``n_landmarks``, as for `landmark_geodesics`.
 
@@ -89,7 +95,8 @@ def geodesic_guide(X, weight, seed, *, n_rows, n_components, max_anchors, metric
         values.append(np.hstack([far, codes], dtype=np.float32))
     guide = np.concatenate(values)
     n_landmarks = len(between)
-    unit = _unit_of(guide[:, n_landmarks:])
+    if unit is None:
+        unit = _unit_of(guide[:, n_landmarks:])
     guide /= np.float32(unit)
     mean = guide[:, :n_landmarks].mean(dtype=np.float64)
     residuals = [geodesics.residual_variance(d + 1) for d in range(max(N_DIMENSIONS, n_components))]
@@ -97,6 +104,7 @@ def geodesic_guide(X, weight, seed, *, n_rows, n_components, max_anchors, metric
         rows=Rows(X, weight, index, guide),
         unit=unit,
         shift=np.zeros(n_components),
+        nearest=nearest_distance(anchors),
         facts={
             "landmarks_": anchors[geodesics.landmarks],
             "n_neighbors_": geodesics.n_neighbors,
@@ -110,7 +118,7 @@ def geodesic_guide(X, weight, seed, *, n_rows, n_components, max_anchors, metric
     )
 
 
-def embedding_guide(X, weight, seed, *, target, n_components, max_anchors):
+def embedding_guide(X, weight, seed, *, target, n_components, max_anchors, unit=None):
     """Return a guide of the coordinates that an embedder gives to some of the rows.
 
     Parameters
@@ -122,6 +130,8 @@ def embedding_guide(X, weight, seed, *, target, n_components, max_anchors):
         Is copied first, and seeded where it has no seed of its own.
     n_components : int
     max_anchors : int
+    unit : float or None, default=None
+        Of the code; None for the standard deviation of the coordinates.
 
     Returns
     -------
@@ -141,19 +151,22 @@ def embedding_guide(X, weight, seed, *, target, n_components, max_anchors):
         if name.split("__")[-1] == "random_state" and value is None
     }
     embedder.set_params(**unseeded)
-    coordinates = np.asarray(embedder.fit_transform(X if index is None else X[index]), dtype=float)
-    n = len(X) if index is None else len(index)
+    anchors = X if index is None else X[index]
+    coordinates = np.asarray(embedder.fit_transform(anchors), dtype=float)
+    n = len(anchors)
     if coordinates.shape != (n, n_components) or not np.isfinite(coordinates).all():
         raise ValueError(
             f"target={target!r} gave coordinates of shape {coordinates.shape} for {n} rows; they "
             f"should have shape ({n}, {n_components}), that is n_components columns, and be finite."
         )
-    unit, shift = _unit_of(coordinates), coordinates.mean(axis=0)
+    unit = _unit_of(coordinates) if unit is None else unit
+    shift = coordinates.mean(axis=0)
     guide = ((coordinates - shift) / unit).astype(np.float32)
     return Guide(
         rows=Rows(X, weight, index, guide),
         unit=unit,
         shift=shift,
+        nearest=nearest_distance(np.unique(anchors, axis=0)),
         facts={"target_embedding_": coordinates},
     )
 

@@ -203,7 +203,7 @@ def warm_up(step):
 
 
 class OneCycle:
-    """The share of the learning rate for a step: up to 1 and down to nothing (Smith & Topin 2018).
+    """The share of the learning rate for a step: up and down to nothing (Smith & Topin 2018).
 
     Parameters
     ----------
@@ -211,16 +211,20 @@ class OneCycle:
         In the whole training.
     ramp : float, default=0.2
         Share of the steps in which the learning rate grows.
+    largest : float, default=1.0
+        The largest share.
     """
 
-    def __init__(self, n_steps, ramp=0.2):
+    def __init__(self, n_steps, ramp=0.2, largest=1.0):
         self.n_steps = n_steps
+        self.largest = largest
         self.n_up = max(ramp * n_steps, 1)
 
     def __call__(self, step):
         """Return the share for a step, counted from 1."""
         up, down = step / self.n_up, (step - self.n_up) / max(self.n_steps - self.n_up, 1)
-        return (1 - math.cos(math.pi * up)) / 2 if up < 1 else (1 + math.cos(math.pi * down)) / 2
+        wave = -math.cos(math.pi * up) if up < 1 else math.cos(math.pi * down)
+        return self.largest * (1 + wave) / 2
 
 
 class Monitor(Callback):
