@@ -26,7 +26,7 @@ from .corruptions import GaussianNoise
 BATCH_SIZE = 256
 REGRESSED = 0.3  # share of the steps in which the code follows the coordinates of landmark MDS
 MAX_TRAININGS = 3
-CREASED = 0.8  # stress relative to that of landmark MDS: flat maps are below, creased ones above
+CREASED = 0.85  # stress relative to that of landmark MDS: flat maps are below, creased ones above
 N_JUDGED = 5000  # rows that a map is judged by
 REFINED = 0.1  # share of the learning rate for rows that come later
 NOTHING_KNOWN = dict.fromkeys(
@@ -157,8 +157,8 @@ class GeodesicAutoencoder(BaseAutoencoder):
         Root of the mean squared error of the distances in the code, relative to that of the
         geodesic distances (Kruskal's stress). None with a `target`.
     stress_ratio_ : float or None
-        Stress of the code over that of landmark MDS, both measured robustly. A smooth map has less
-        than 0.8, a creased one about 1. None with a `target`.
+        Stress of the code over that of landmark MDS, both measured robustly. Where the distances
+        are flat a smooth map has less than 0.85, a creased one about 1. None with a `target`.
     target_embedding_ : ndarray of shape (min(n_samples, max_anchors), n_components) or None
         The coordinates that the code was to follow. None without a `target`.
     target_score_ : float or None
@@ -435,7 +435,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
             if best is None or creases < best[0]:
                 best = creases, judgement, net
             interrupted = net.criterion_.n_steps < self.max_steps
-            if interrupted or best[0] <= 1:
+            if interrupted or best[0] <= CREASED:
                 break
         _, judgement, net = best
         net.module.set_frame(guide.unit * torch.eye(self.n_components), guide.shift)
@@ -498,7 +498,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
                 return net
 
     def _judge(self, module, guide):
-        """Return how creased a map is, where more than 1 is too much, and how well it follows."""
+        """Return how creased a map is, as far as one can tell, and how well it follows."""
         X, distances, coordinates = guide.sample(N_JUDGED)
         codes = _encode(module, X)
         if guide.landmarks is None:
@@ -512,7 +512,9 @@ class GeodesicAutoencoder(BaseAutoencoder):
         total = np.square(distances).sum(dtype=float)
         kruskal = float(np.sqrt(np.square(apart - distances).sum() / total)) if total else 0.0
         facts = {"stress_": kruskal, "stress_ratio_": ratio}
-        return ratio / _creased(self._residual(guide.facts)), facts
+        # Where no map is right, the stress of a smooth one may be as large as of a creased one.
+        flat = self._residual(guide.facts) <= CURVED
+        return ratio if flat else 0.0, facts
 
     def _residual(self, facts):
         return facts["geodesic_residual_variance_"][self.n_components - 1]
@@ -551,17 +553,12 @@ class GeodesicAutoencoder(BaseAutoencoder):
                 "n_neighbors help), or the data lies on a curved or closed surface, or needs more "
                 "components: geodesic_residual_variance_ tells what 1, 2, ... of them leave."
             )
-        if self.stress_ratio_ > _creased(residual):
+        elif self.stress_ratio_ > CREASED:
             yield (
                 f"The map may be creased: it has {self.stress_ratio_:.2f} times the stress of "
-                f"landmark MDS, and should have less than {_creased(residual)}. Use more "
-                "max_steps, another random_state or larger hidden_layer_sizes."
+                f"landmark MDS, and a smooth map has less than {CREASED}. Use more max_steps, "
+                "another random_state or larger hidden_layer_sizes."
             )
-
-
-def _creased(residual):
-    """Return the stress, relative to that of landmark MDS, above which a map counts as creased."""
-    return CREASED if residual <= CURVED else 1.0  # where no map is right, none is much better
 
 
 def _encode(module, X):
