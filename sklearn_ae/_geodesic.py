@@ -76,7 +76,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         Width of the code: the dimension of the map.
     n_neighbors : int or "auto", default="auto"
         Neighbours of each row in the graph. Too many make short cuts between the folds of the data,
-        too few make detours or let the graph fall apart. "auto" takes 10, or fewer down to 5 if
+        too few make detours or let the graph fall apart. "auto" takes 18, or fewer down to 5 if
         that makes the distances much flatter; and if none does, it takes single short cuts out of
         the graph and warns. More neighbours than rows mean all of them.
     n_landmarks : int, default=64
@@ -95,7 +95,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
     max_anchors : int, default=20_000
         How many rows, drawn at random, make up the graph, or are given to `target`. Paths to other
         rows lead over the nearest of these. With a `target`, other rows are not trained on.
-    noise_level : float, default=1.4
+    noise_level : float, default=1.0
         Length of the Gaussian noise that is added to what the encoder sees in training, in typical
         distances between nearest neighbours. It keeps the map smooth between the rows.
     hidden_layer_sizes : int or sequence of int, default=(64, 64, 64)
@@ -258,7 +258,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         target=None,
         metric="euclidean",
         max_anchors=20_000,
-        noise_level=1.4,
+        noise_level=1.0,
         hidden_layer_sizes=(64, 64, 64),
         activation="silu",
         architecture=None,

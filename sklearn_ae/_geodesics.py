@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.utils import gen_batches
 
-CANDIDATES = (10, 8, 7, 6, 5)  # numbers of neighbours that "auto" tries
+CANDIDATES = (18, 14, 12, 10, 8, 7, 6, 5)  # numbers of neighbours that "auto" tries
 FLAT = 0.005  # residual variance up to which "auto" is content with a graph
 TINY = np.finfo(np.float32).tiny  # a length that sparse matrices do not take for a missing edge
 CURVED = 0.02  # residual variance above which distances are not those on a flat sheet
@@ -99,10 +99,11 @@ class NeighborSearch:
 def landmark_geodesics(X, search, n_neighbors, n_landmarks, seed, n_components, metric="euclidean"):
     """Return geodesic distances from landmarks to all points.
 
-    A graph with too many neighbours has short cuts through the space between the folds of the data,
-    and then the distances are not flat: their residual variance is ten times as large or more. So
-    "auto" starts at 10 neighbours, and tries fewer while that makes the distances much flatter. If
-    none is flat it looks for single short cuts, and takes them out.
+    With more neighbours paths zig-zag less and the distances are better, until the graph has short
+    cuts through the space between the folds of the data. Then they are not flat any more: their
+    residual variance is ten times as large or more. So "auto" starts at 18 neighbours, and tries
+    fewer while that makes the distances much flatter. If none is flat it looks for single short
+    cuts, and takes them out.
 
     Parameters
     ----------
