@@ -195,6 +195,58 @@ def test_trace_tells_what_each_layer_sums_up(hidden):
         torch.testing.assert_close(preactivations[0], encoder.layers[0](x))
 
 
+# A start for curved maps
+
+
+def bent(seed=0, **params):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        coders = MLP((64, 64, 64), "silu", **{"skip": False} | params).build(10, 2)
+        for coder in coders:
+            coder.start_bent()
+    return coders
+
+
+def test_bent_start_draws_the_biases_of_hidden_layers_from_the_standard_normal_distribution():
+    for coder in bent():
+        *hidden, last = coder.layers
+        biases = torch.cat([layer.bias for layer in hidden]).detach()
+        assert biases.mean().abs() < 0.2
+        assert biases.std() == pytest.approx(1, abs=0.15)
+        assert (last.bias == 0).all()
+
+
+def test_units_of_a_bent_start_bend_in_other_places_than_the_mean_of_the_data():
+    encoder, _ = bent()
+    _, preactivations = encoder.trace(torch.zeros(1, 10))
+    assert preactivations[0].abs().mean() > 0.5
+
+
+def test_output_of_a_bent_start_has_about_the_variance_of_its_input():
+    x = torch.randn(2000, 10, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        outputs = [bent(seed)[0](x) for seed in range(20)]
+    variance = np.mean([output.var(dim=0).mean().item() for output in outputs])
+    assert 0.2 < variance < 2
+
+
+def test_weights_of_a_tied_layer_stay_those_of_the_layer_it_is_tied_to():
+    encoder, decoder = bent(tied=True)
+    for down, up in zip(encoder.layers, reversed(decoder.layers), strict=True):
+        assert torch.equal(up.weight, down.weight.T)
+    assert all(layer.bias.std() > 0.5 for layer in decoder.layers[:-1])
+
+
+def test_network_of_one_layer_has_nothing_to_bend_and_a_linear_path_stays():
+    encoder, _ = MLP(()).build(4, 2)
+    encoder.start_bent()
+    assert (encoder.layers[0].bias == 0).all()
+    encoder, _ = MLP((8,)).build(4, 2)
+    before = encoder.skip.weight.clone()
+    encoder.start_bent()
+    assert torch.equal(encoder.skip.weight, before)
+
+
 # Columns of unit norm
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree, shortest_path
 from scipy.spatial.distance import cdist
 from scipy.stats import pearsonr
 from sklearn.datasets import make_swiss_roll
@@ -10,13 +10,17 @@ from sklearn.neighbors import NearestNeighbors, kneighbors_graph
 
 from sklearn_ae._geodesics import (
     CANDIDATES,
+    DETOUR,
+    FEW,
     NeighborSearch,
     distances_through,
     landmark_distances,
     landmark_geodesics,
     landmark_mds,
+    nearest_distance,
     neighborhood_graph,
     unexplained,
+    without_short_cuts,
 )
 
 METRICS = {
@@ -43,6 +47,12 @@ def circle(n_samples):
 def sphere(n_samples=1000):
     X = table(n_samples)
     return X / np.linalg.norm(X, axis=1, keepdims=True)
+
+
+def sheet(n_samples=1000, seed=0):
+    """Points on a flat sheet of 2 by 1 in space."""
+    flat = np.random.RandomState(seed).uniform(size=(n_samples, 2)) * [2, 1]
+    return flat @ np.linalg.qr(table(3))[0][:2]
 
 
 def geodesics_of(X, n_neighbors=10, n_landmarks=64, seed=0, metric="euclidean", n_components=2):
@@ -304,10 +314,8 @@ def test_a_search_excludes_a_point_from_its_own_neighbors_but_not_from_those_of_
 
 
 def test_distances_on_a_flat_sheet_need_two_dimensions():
-    sheet = np.random.RandomState(0).uniform(size=(1000, 2))
-    turned = sheet @ np.linalg.qr(table(3))[0][:2]
-    geodesics = geodesics_of(turned)
-    assert geodesics.residual_variance(1) > 0.3
+    geodesics = geodesics_of(sheet())
+    assert geodesics.residual_variance(1) > 0.05
     assert geodesics.residual_variance(2) < 0.003
 
 
@@ -343,11 +351,113 @@ def test_auto_takes_fewer_neighbors_where_ten_have_short_cuts(seed):
     assert geodesics.residual_variance(2) < 0.005
 
 
-@pytest.mark.parametrize("X", [roll(1000), sphere()], ids=["flat", "never_flat"])
-def test_auto_takes_ten_neighbors_where_fewer_are_no_flatter(X):
-    geodesics, expected = geodesics_of(X, "auto"), geodesics_of(X)
-    assert geodesics.n_neighbors == 10
+@pytest.mark.parametrize("X", [sheet(), sphere()], ids=["flat", "never_flat"])
+def test_auto_takes_most_neighbors_where_fewer_are_no_flatter(X):
+    geodesics, expected = geodesics_of(X, "auto"), geodesics_of(X, CANDIDATES[0])
+    assert geodesics.n_neighbors == CANDIDATES[0] == 18
+    assert geodesics.n_cut == 0
     np.testing.assert_array_equal(geodesics.distances, expected.distances)
+
+
+# --- short cuts
+
+
+def with_short_cuts(graph, pairs, length=0.01):
+    graph = graph.tolil()
+    for start, end in pairs:
+        graph[start, end] = graph[end, start] = length
+    return graph.tocsr()
+
+
+def test_short_cuts_through_empty_space_are_taken_out_and_nothing_else():
+    X = np.column_stack([np.arange(0, 20, 0.1), np.zeros(200)])
+    graph, _ = graph_of(X, 6)
+    shortened = with_short_cuts(graph, [(10, 100), (50, 190)], 1.0)
+    sound, n_cut = without_short_cuts(shortened, max_common=1)
+    assert n_cut == 2
+    np.testing.assert_allclose(sound.toarray(), graph.toarray())
+
+
+def test_edges_that_save_little_stay():
+    X = np.column_stack([np.arange(0, 20, 0.1), np.zeros(200)])
+    graph, _ = graph_of(X, 6)
+    for length, n_expected in ((DETOUR * 0.9, 0), (1 / DETOUR, 0), (1 / DETOUR - 0.01, 1)):
+        end = 10 if length < 1 else 150
+        shortened = with_short_cuts(graph, [(0, end)], length)
+        # Without the edge the way from 0 to 10 has the length 1.
+        assert without_short_cuts(shortened, max_common=1)[1] == (n_expected if end == 10 else 1)
+
+
+def test_edge_whose_ends_have_neighbors_in_common_stays():
+    X = np.column_stack([np.arange(0, 20, 0.1), np.zeros(200)])
+    graph, _ = graph_of(X, 6)
+    pairs = [(10, 100), (10, 101), (11, 100), (11, 101)]
+    shortened = with_short_cuts(graph, pairs, 1.0)
+    assert without_short_cuts(shortened, max_common=4)[1] == 0
+
+
+def test_only_link_between_two_parts_stays():
+    X = np.vstack([sheet(200), sheet(200, seed=1)])
+    X[200:, 0] += 50
+    graph, n_parts = graph_of(X, 8)
+    assert n_parts == 2
+    sound, _ = without_short_cuts(graph, max_common=1)
+    link, expected = sound[:200, 200:], graph[:200, 200:]
+    assert link.nnz == 1
+    assert (link != expected).nnz == 0
+
+
+def test_graph_of_which_too_much_looks_like_short_cuts_is_left_as_it_is():
+    graph, _ = graph_of(table(300, 10), 6)
+    linked = graph.astype(bool).astype(int)
+    edges = graph.nonzero()
+    n_common = np.asarray((linked @ linked)[edges]).ravel()
+    assert (n_common <= 1).mean() > FEW
+    sound, n_cut = without_short_cuts(graph, max_common=1)
+    assert n_cut == 0
+    assert sound is graph
+
+
+def test_graph_without_short_cuts_is_symmetric_and_connected():
+    X = roll(1000, noise=0.5, seed=100)
+    graph, _ = graph_of(X, 18)
+    sound, n_cut = without_short_cuts(graph, max_common=6)
+    assert n_cut > 0
+    assert sound.nnz == graph.nnz - 2 * n_cut
+    assert (sound != sound.T).nnz == 0
+    assert connected_components(sound, directed=False)[0] == 1
+    assert (sound > graph).nnz == 0
+
+
+def test_auto_takes_short_cuts_out_where_no_number_of_neighbors_is_flat():
+    X = roll(1000, noise=0.5, seed=100)
+    geodesics = geodesics_of(X, "auto")
+    assert geodesics.n_cut > 0
+    assert geodesics.residual_variance(2) < 0.005
+    for n_neighbors in CANDIDATES:
+        fixed = geodesics_of(X, n_neighbors)
+        assert fixed.n_cut == 0
+        assert fixed.residual_variance(2) > 0.02
+
+
+# --- how far points are from each other
+
+
+@pytest.mark.parametrize("n_samples", [2, 3, 50, 1000])
+def test_nearest_distance_is_the_median_distance_to_the_nearest_other_point(n_samples):
+    X = table(n_samples)
+    distances = np.sort(cdist(X, X), axis=1)[:, 1]
+    assert nearest_distance(X) == pytest.approx(np.median(distances))
+
+
+def test_nearest_distance_of_many_points_is_that_of_some():
+    X = table(3000)
+    distances = NearestNeighbors(n_neighbors=1).fit(X).kneighbors()[0]
+    assert nearest_distance(X) == pytest.approx(np.median(distances), rel=0.05)
+
+
+def test_nearest_distance_of_one_point_is_zero():
+    assert nearest_distance(table(1)) == 0
 
 
 # --- what stays as it was
@@ -380,3 +490,81 @@ def test_float32_points_have_nearly_the_same_distances():
     geodesics, expected = geodesics_of(X), geodesics_of(X.astype(float))
     np.testing.assert_array_equal(geodesics.landmarks, expected.landmarks)
     np.testing.assert_allclose(geodesics.distances, expected.distances, rtol=1e-5, atol=1e-5)
+
+
+# --- many points of many features, whose neighbours are found by pynndescent
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Points near a sheet in many dimensions, others near them, and two searches for them."""
+    pytest.importorskip("pynndescent")
+    random_state = np.random.RandomState(0)
+    directions = random_state.normal(size=(3, 16))
+    X = random_state.normal(size=(10_001, 3)) @ directions
+    X += 0.1 * random_state.normal(size=X.shape)
+    new = X[:300] + 0.05 * random_state.normal(size=(300, 16))
+    return X, new, [NeighborSearch(X, 10, seed=5) for _ in range(2)]
+
+
+def recall(found, expected):
+    return np.mean([np.isin(few, all_) for few, all_ in zip(found, expected, strict=True)])
+
+
+def test_neighbors_among_many_points_are_nearly_the_exact_ones(many):
+    X, new, (search, _) = many
+    assert search.is_approximate
+    exact = NearestNeighbors(n_neighbors=10).fit(X)
+    for (distances, positions), (expected, nearest) in (
+        (search.among(), exact.kneighbors()),
+        (search.of(new), exact.kneighbors(new)),
+    ):
+        assert distances.shape == positions.shape == expected.shape
+        assert recall(positions, nearest) > 0.98
+        np.testing.assert_allclose(distances, expected, rtol=0.2)
+    distances, positions = search.among()
+    assert (positions != np.arange(10_001)[:, None]).all()
+    np.testing.assert_allclose(
+        distances[:50], np.linalg.norm(X[:50, None] - X[positions[:50]], axis=2), rtol=1e-5
+    )
+
+
+def test_fewer_neighbors_of_further_rows_can_be_asked_for(many):
+    X, new, (search, _) = many
+    distances, positions = search.of(new, 3)
+    assert distances.shape == positions.shape == (300, 3)
+    assert (np.diff(distances, axis=1) >= 0).all()
+    assert recall(positions, NearestNeighbors(n_neighbors=3).fit(X).kneighbors(new)[1]) > 0.98
+
+
+def test_points_themselves_are_their_own_nearest_points(many):
+    X, _, (search, _) = many
+    distances, positions = search.of(X[:300])
+    np.testing.assert_array_equal(positions[:, 0], np.arange(300))
+    np.testing.assert_allclose(distances[:, 0], 0, atol=1e-3)
+
+
+def test_same_seed_finds_the_same_neighbors(many):
+    _, new, searches = many
+    for ask in (lambda search: search.among(), lambda search: search.of(new)):
+        first, second = (ask(search) for search in searches)
+        np.testing.assert_array_equal(first[0], second[0])
+        np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_geodesic_distances_over_found_neighbors_are_nearly_those_over_exact_ones(many):
+    X, new, (search, _) = many
+    found = landmark_geodesics(X, search, 10, 8, seed=0, n_components=3)
+    distances = distances_through(search, found.distances, new)
+    graph, _ = neighborhood_graph(X, *NearestNeighbors(n_neighbors=10).fit(X).kneighbors())
+    expected = shortest_path(graph, directed=False, indices=found.landmarks).T
+    np.testing.assert_allclose(found.distances, expected, rtol=0.1)
+    assert np.median(found.distances / expected) == pytest.approx(1, abs=1e-3)
+    nearest = NearestNeighbors(n_neighbors=10).fit(X).kneighbors(new)
+    through = (nearest[0][:, :, None] + expected[nearest[1]]).min(axis=1)
+    np.testing.assert_allclose(distances, through, rtol=0.1)
+
+
+@pytest.mark.parametrize("shape", [(10_000, 16), (10_001, 15)])
+def test_neighbors_of_fewer_points_or_in_fewer_dimensions_are_exact(shape):
+    assert not NeighborSearch(np.random.RandomState(0).normal(size=shape), 5).is_approximate

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from sklearn_ae._loader import Batches, Rows, as_tensor, automatic_batch_size
+from sklearn_ae._loader import Batches, Rows, Steps, as_tensor, automatic_batch_size
 
 
 def numbered(n_rows):
@@ -102,3 +102,66 @@ def test_tensor_of_a_read_only_array_is_a_copy_and_there_is_no_warning(tmp_path)
     as_tensor(X)[0, 0] = 7
     assert X[0, 0] == 0
     assert list(chain(*first_column(Batches(Rows(X), 4)))) == list(range(10))
+
+
+# What the objective is told of the rows
+
+
+@pytest.mark.parametrize("weight", [None, np.arange(5.0)])
+def test_guide_comes_with_its_rows(weight):
+    guide = 10 * np.arange(5.0)[:, None]
+    rows = Rows(numbered(5), weight, guide=guide)
+    for positions in (slice(1, 3), np.array([4, 0])):
+        x, _, told = rows.take(positions)
+        assert told[:, 0].tolist() == (5 * x[:, 0]).tolist()
+
+
+def test_guide_of_chosen_rows_is_in_their_order():
+    rows = Rows(numbered(5), index=np.array([4, 2, 0]), guide=np.array([[40], [20], [0]]))
+    x, weight, guide = rows.take(np.array([2, 0]))
+    assert x[:, 0].tolist() == [0, 8]
+    assert weight is None
+    assert guide[:, 0].tolist() == [0, 40]
+
+
+def test_batches_hand_out_the_guide():
+    rows = Rows(numbered(23), guide=10 * np.arange(23.0)[:, None])
+    for x, _, guide in Batches(rows, 5, generator()):
+        assert torch.equal(guide[:, 0], 5 * x[:, 0])
+
+
+# Rounds of steps
+
+
+def rounds_of(steps, n_rounds):
+    return [first_column(steps) for _ in range(n_rounds)]
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "rounds"), [(1, [1, 0]), (50, [50, 0]), (51, [50, 1, 0]), (130, [50, 50, 30, 0])]
+)
+@pytest.mark.parametrize("n_rows", [1, 7, 1000])
+def test_rounds_are_of_fifty_steps_and_the_last_one_of_what_is_left(n_steps, rounds, n_rows):
+    steps = Steps(Rows(numbered(n_rows)), 3, n_steps, generator())
+    assert [len(batches) for batches in rounds_of(steps, len(rounds))] == rounds
+
+
+def test_a_round_goes_on_where_the_last_one_ended():
+    steps = Steps(Rows(numbered(14)), 2, 140)
+    batches = list(chain(*rounds_of(steps, 3)))
+    assert batches == 20 * first_column(Batches(Rows(numbered(14)), 2))
+
+
+def test_every_row_comes_once_in_every_pass_of_steps_and_in_another_order():
+    steps = Steps(Rows(numbered(23)), 5, 100, generator())
+    rows = list(chain(*chain(*rounds_of(steps, 2))))
+    passes = np.reshape(rows, (20, 23))
+    np.testing.assert_array_equal(np.sort(passes), np.tile(np.arange(23), (20, 1)))
+    assert len(np.unique(passes, axis=0)) == 20
+
+
+def test_order_of_steps_follows_from_the_seed():
+    first, second, other = (
+        rounds_of(Steps(Rows(numbered(23)), 5, 100, generator(seed)), 2) for seed in (3, 3, 4)
+    )
+    assert first == second != other

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from sklearn_ae import AutoencoderTransformer
 from sklearn_ae._loader import Batches, Rows
 from sklearn_ae._module import AutoencoderModule
-from sklearn_ae._net import AutoencoderNet, Monitor
+from sklearn_ae._net import AutoencoderNet, Diverged, Monitor, OneCycle, warm_up
 from sklearn_ae._objective import Objective
 from sklearn_ae.losses import SquaredError
 
@@ -224,6 +224,95 @@ def test_statistics_of_batch_norm_belong_to_the_weights_that_are_kept():
         assert values.mean().item() == pytest.approx(monitor.best_loss_, rel=1e-6)
         last_was_best.append(monitor.best_loss_ == net.history[-1, "valid_loss"])
     assert not all(last_was_best)
+
+
+# The learning rate
+
+
+@pytest.mark.parametrize("n_steps", [10, 50, 1000])
+def test_one_cycle_rises_for_a_fifth_of_the_steps_and_falls_to_nothing(n_steps):
+    shares = np.array([OneCycle(n_steps)(step) for step in range(1, n_steps + 1)])
+    top = n_steps // 5
+    assert shares[top - 1] == pytest.approx(1)
+    assert shares[-1] == pytest.approx(0, abs=1e-12)
+    assert (np.diff(shares[:top]) > 0).all()
+    assert (np.diff(shares[top - 1 :]) < 0).all()
+
+
+def test_one_cycle_is_half_way_up_and_down_in_the_middle_of_both():
+    cycle = OneCycle(100, ramp=0.4)
+    assert cycle(20) == pytest.approx(0.5)
+    assert cycle(70) == pytest.approx(0.5)
+
+
+def test_one_cycle_can_be_lower():
+    high, low = OneCycle(100), OneCycle(100, largest=0.1)
+    assert [low(step) for step in range(1, 101)] == pytest.approx(
+        [0.1 * high(step) for step in range(1, 101)]
+    )
+
+
+def test_one_cycle_of_one_step_takes_it_whole():
+    assert OneCycle(1)(1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 7])
+def test_shares_of_few_steps_are_shares(n_steps):
+    shares = [OneCycle(n_steps)(step) for step in range(1, n_steps + 1)]
+    assert max(shares) > 0
+    assert all(0 <= share <= 1 for share in shares)
+
+
+def test_warm_up_grows_over_fifty_steps():
+    assert [warm_up(step) for step in (1, 25, 50, 51, 10**6)] == [0.02, 0.5, 1, 1, 1]
+
+
+def test_schedule_is_asked_for_each_step_in_order_and_followed():
+    asked, rates = [], []
+
+    def schedule(step):
+        asked.append(step)
+        return 1 / step
+
+    class Rates(torch.optim.SGD):
+        def step(self, closure=None):
+            rates.extend(group["lr"] for group in self.param_groups)
+            return super().step(closure)
+
+    net = make_net(monitor=Monitor(schedule=schedule), optimizer=Rates, max_epochs=2)
+    net.partial_fit(Rows(X))
+    assert asked == list(range(1, 9))
+    assert rates == pytest.approx([0.01 / step for step in asked])
+    assert net.optimizer_.param_groups[0]["lr"] == 0.01
+
+
+def test_steps_of_no_share_change_nothing():
+    net = make_net(monitor=Monitor(schedule=lambda step: 0.0)).partial_fit(Rows(X))
+    for a, b in zip(net.module_.parameters(), module().parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_schedule_starts_anew_after_a_restart():
+    asked = []
+
+    def schedule(step):
+        asked.append(step)
+        return 1.0
+
+    monitor = Monitor(schedule=schedule)
+    make_net(monitor=monitor, lr=0.1, max_epochs=12, batch_size=150).partial_fit(Rows(X))
+    assert monitor.n_restarts_ > 0
+    assert asked.count(1) == 1 + monitor.n_restarts_
+
+
+@pytest.mark.parametrize("max_restarts", [0, 1, 3])
+def test_a_fit_that_diverges_gives_up_after_so_many_restarts(max_restarts):
+    monitor = Monitor(max_restarts=max_restarts)
+    net = make_net(monitor=monitor, lr=1e30, max_epochs=50)
+    with pytest.raises(Diverged):
+        net.partial_fit(Rows(X))
+    assert monitor.n_restarts_ == max_restarts
+    assert net.optimizer_.param_groups[0]["lr"] == 1e30 / 2**max_restarts
 
 
 # net_params
