@@ -35,6 +35,7 @@ NOTHING_KNOWN = dict.fromkeys(
         "n_neighbors_",
         "n_connected_components_",
         "n_short_cuts_",
+        "_uncut",
         "geodesic_residual_variance_",
         "stress_",
         "stress_ratio_",
@@ -77,8 +78,9 @@ class GeodesicAutoencoder(BaseAutoencoder):
     n_neighbors : int or "auto", default="auto"
         Neighbours of each row in the graph. Too many make short cuts between the folds of the data,
         too few make detours or let the graph fall apart. "auto" takes 18, or fewer down to 5 if
-        that makes the distances much flatter; and if none does, it takes single short cuts out of
-        the graph and warns. More neighbours than rows mean all of them.
+        that makes the distances much flatter. If only 5 or 6 do, it looks for single short cuts and
+        takes them out of a larger graph; if none does, it warns of it, too. More neighbours than
+        rows mean all of them.
     n_landmarks : int, default=64
         Rows from which geodesic distances are measured: far from each other, and all over the data.
         More than `n_components`.
@@ -537,12 +539,13 @@ class GeodesicAutoencoder(BaseAutoencoder):
                 "joined by the shortest links between them. Trust the map within a part, not "
                 f"between parts. Use more than n_neighbors={k}, or fit each part by itself."
             )
-        if self.n_short_cuts_:
+        if self.n_short_cuts_ and self._uncut > CURVED:
             yield (
                 f"The graph of {k} nearest neighbours had short cuts through empty space: "
-                f"{self.n_short_cuts_} edges between points that are far apart without them. They "
-                f"have been taken out, and {residual:.3f} of the variance of the geodesic "
-                "distances is left unexplained. Check the map; more rows or less noise help."
+                f"{self.n_short_cuts_} edges between points that are far apart without them. With "
+                f"them landmark MDS left {self._uncut:.3f} of the variance of the geodesic "
+                f"distances unexplained; they have been taken out, and it leaves {residual:.3f}. "
+                "Check the map; more rows or less noise help."
             )
         if residual > CURVED:
             yield (

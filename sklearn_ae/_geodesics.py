@@ -15,6 +15,7 @@ CANDIDATES = (18, 14, 12, 10, 8, 7, 6, 5)  # numbers of neighbours that "auto" t
 FLAT = 0.005  # residual variance up to which "auto" is content with a graph
 TINY = np.finfo(np.float32).tiny  # a length that sparse matrices do not take for a missing edge
 CURVED = 0.02  # residual variance above which distances are not those on a flat sheet
+SPARSE = 6  # neighbours with which paths zig-zag so much that it pays to look for short cuts
 DETOUR = 4  # times its length: what a short cut saves, at least
 FEW = 0.1  # share of edges that may look like short cuts; more are the nature of the data
 ROWS_AT_A_TIME = 20_000  # whose distances are looked up at a time
@@ -28,7 +29,8 @@ class Geodesics(NamedTuple):
 
     ``landmarks`` are positions among the points, and ``distances`` has a row per point and a column
     per landmark. ``n_neighbors`` is that of the graph, ``n_parts`` how many parts it fell into
-    before they were joined, and ``n_cut`` how many short cuts were taken out of it.
+    before they were joined. ``n_cut`` is how many short cuts were taken out of it, and ``uncut``
+    the residual variance that the best graph with all its edges has.
     """
 
     landmarks: np.ndarray
@@ -36,6 +38,7 @@ class Geodesics(NamedTuple):
     n_neighbors: int
     n_parts: int
     n_cut: int = 0
+    uncut: float = 0.0
 
     @property
     def between_landmarks(self):
@@ -102,8 +105,8 @@ def landmark_geodesics(X, search, n_neighbors, n_landmarks, seed, n_components, 
     With more neighbours paths zig-zag less and the distances are better, until the graph has short
     cuts through the space between the folds of the data. Then they are not flat any more: their
     residual variance is ten times as large or more. So "auto" starts at 18 neighbours, and tries
-    fewer while that makes the distances much flatter. If none is flat it looks for single short
-    cuts, and takes them out.
+    fewer while that makes the distances much flatter. If none is flat, or only with few neighbours,
+    it looks for single short cuts, and takes them out if that helps.
 
     Parameters
     ----------
@@ -135,18 +138,18 @@ def landmark_geodesics(X, search, n_neighbors, n_landmarks, seed, n_components, 
             best, least = geodesics, residual
         if least <= FLAT:
             break
-    if n_neighbors != "auto" or least <= CURVED:
+    uncut = least
+    if n_neighbors != "auto" or (uncut <= CURVED and best.n_neighbors > SPARSE):
         return best
     for k, (graph, n_parts) in whole.items():
         cut, n_cut = without_short_cuts(graph, max_common=max((k - 6) // 2, 0))
         if n_cut == 0:
             continue
-        geodesics = Geodesics(*landmark_distances(cut, n_landmarks, seed), k, n_parts, n_cut)
+        found = landmark_distances(cut, n_landmarks, seed)
+        geodesics = Geodesics(*found, k, n_parts, n_cut, uncut)
         residual = geodesics.residual_variance(n_components)
-        if residual < least / 2:
+        if residual < min(least / 1.5, CURVED):
             best, least = geodesics, residual
-        if least <= FLAT:
-            break
     return best
 
 

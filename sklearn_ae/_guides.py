@@ -110,6 +110,7 @@ def geodesic_guide(
             "n_neighbors_": geodesics.n_neighbors,
             "n_connected_components_": geodesics.n_parts,
             "n_short_cuts_": geodesics.n_cut,
+            "_uncut": geodesics.uncut,
             "geodesic_residual_variance_": np.array(residuals),
         },
         landmarks=anchors[geodesics.landmarks],
