@@ -10,6 +10,7 @@ ESTIMATORS = [
     sklearn_ae.AutoencoderTransformer(max_iter=20),
     sklearn_ae.ContractiveAutoencoder(max_iter=20),
     sklearn_ae.DenoisingAutoencoder(max_iter=20),
+    sklearn_ae.GeodesicAutoencoder(max_steps=60),
     sklearn_ae.SparseAutoencoder(max_iter=20),
     sklearn_ae.SparseAutoencoder(max_iter=20, sparsity="kl"),
     sklearn_ae.SparseAutoencoder(max_iter=20, sparsity="top_k", n_active=1),
@@ -35,6 +36,9 @@ expected_warnings = pytest.mark.filterwarnings(
     "ignore:Training stopped at max_iter",
     "ignore:n_components=. is not below",
     "ignore:.* units of the code have collapsed",
+    "ignore:The geodesic distances are not those of a flat map",
+    "ignore:The graph of .* nearest neighbours",
+    "ignore:The map may be creased",
     "ignore:X (has|does not have valid) feature names",
 )
 
