@@ -216,7 +216,7 @@ def without_short_cuts(graph, max_common):
     edges = triu(graph, format="coo")
     linked = graph.astype(bool).astype(np.int32)
     doubtful = _entries(linked @ linked, edges.row, edges.col) <= max_common
-    if doubtful.mean() > FEW:
+    if doubtful.sum() > FEW * len(doubtful):
         return graph, 0
     starts, ends, lengths = edges.row[doubtful], edges.col[doubtful], edges.data[doubtful]
     sound = _symmetric(edges, ~doubtful)
