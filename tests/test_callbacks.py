@@ -13,11 +13,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
-from sklearn_ae import AutoencoderTransformer
+from sklearn_ae import AutoencoderTransformer, GeodesicAutoencoder
 
-pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Training stopped at max_iter"),
+    pytest.mark.filterwarnings("ignore:The map may be creased"),
+]
 
 X, Y = load_iris(return_X_y=True)
+SHEET = np.random.RandomState(0).uniform(size=(100, 2)) @ [[1, 0, 1], [0, 1, 1]]
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9")
 
 
@@ -161,4 +165,53 @@ def test_progress_bar_shows_the_epochs(where, capsys):
     estimator.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X, Y)
     output = capsys.readouterr().out
     assert "AutoencoderTransformer" in output
+    assert "100%" in output
+
+
+# Training that counts steps, in rounds of fifty, and may start anew
+
+
+def geodesic(**params):
+    small = {"max_steps": 60, "hidden_layer_sizes": (16,), "n_landmarks": 16, "random_state": 0}
+    return GeodesicAutoencoder(**small | params)
+
+
+def test_rounds_of_all_trainings_are_subcontexts_of_one_fit():
+    estimator, recorder = geodesic(), Recorder()
+    if without_callbacks(estimator):
+        return
+    estimator.set_callbacks(recorder).fit(SHEET)
+    epochs = [(hook, 1, i) for i in range(6) for hook in ("begin", "end")]
+    root = [("setup", 0, 0), ("begin", 0, 0), *epochs, ("end", 0, 0), ("teardown", 0, 0)]
+    assert recorder.log == root
+    assert recorder.max_subtasks == 6
+
+
+def test_subcontexts_end_in_trainings_that_diverge_before_one_learns():
+    estimator, recorder = geodesic(max_steps=300, learning_rate_init=1000.0), Recorder()
+    if without_callbacks(estimator):
+        return
+    estimator.set_callbacks(recorder).fit(SHEET)
+    assert recorder.epochs("begin") == recorder.epochs("end")
+    assert recorder.log[-2:] == [("end", 0, 0), ("teardown", 0, 0)]
+
+
+def test_callback_can_end_a_fit_that_counts_steps():
+    estimator, recorder = geodesic(max_steps=300), Recorder(stop_after=2)
+    if without_callbacks(estimator):
+        return
+    assert estimator.set_callbacks(recorder).fit(SHEET).n_iter_ == 2
+    assert recorder.epochs() == [0, 1]
+
+
+def test_progress_bar_shows_the_rounds(capsys):
+    if without_callbacks(quick()):
+        return
+    import rich
+    from sklearn.callback import ProgressBar
+
+    rich.reconfigure(width=200)
+    geodesic().set_callbacks(ProgressBar(max_propagation_depth=None)).fit(SHEET)
+    output = capsys.readouterr().out
+    assert "GeodesicAutoencoder" in output
     assert "100%" in output

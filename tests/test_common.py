@@ -10,7 +10,7 @@ ESTIMATORS = [
     sklearn_ae.AutoencoderTransformer(max_iter=20),
     sklearn_ae.ContractiveAutoencoder(max_iter=20),
     sklearn_ae.DenoisingAutoencoder(max_iter=20),
-    sklearn_ae.GeodesicAutoencoder(max_steps=60),
+    sklearn_ae.GeodesicAutoencoder(max_steps=20),
     sklearn_ae.SparseAutoencoder(max_iter=20),
     sklearn_ae.SparseAutoencoder(max_iter=20, sparsity="kl"),
     sklearn_ae.SparseAutoencoder(max_iter=20, sparsity="top_k", n_active=1),
