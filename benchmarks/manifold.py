@@ -1,24 +1,18 @@
 """Is the code a map of the data? Rolls and S-curves whose flat coordinates are known.
 
-Everything is measured on 2000 fresh points, in medians over the seeds. The error of a map is 1
-minus its Procrustes R² to the true flat coordinates (arc length, not the angle, and height, both
-without noise). "times ours" is a method's error over that of `GeodesicAutoencoder` with its
-defaults, seed by seed. The geodesic correlation is Spearman's, along a graph of the fresh points,
-noise and all. Isomap takes part with 10 neighbours, and with as many as `GeodesicAutoencoder` took.
-Spectral embedding (*) cannot place new points and is measured on those it was fitted on; UMAP takes
-part if it is installed. LLE shrinks the longer side of a map, which the error counts. The floor is
-the error of an oracle that knows the surface. Memory is the largest resident set during the fit,
-minus that before it (Linux only); the CPU seconds of the first fit contain imports.
+Everything is measured on 2000 fresh points. The error of a map is 1 minus its Procrustes R² to the
+true flat coordinates (arc length, not the angle; and the height, without noise). "ratio" is the
+error of scikit-learn's Isomap(n_neighbors=10) over that of `GeodesicAutoencoder` with its defaults,
+seed by seed. The geodesic correlation is Spearman's, along a graph of the fresh points. Spectral
+embedding cannot place new points and is measured on those it was fitted on. UMAP takes part if it
+is installed.
 
 The defaults of `GeodesicAutoencoder` were chosen on seeds from 100 on; the report is on others.
-Where it loses: a fit takes 4 to 5 CPU seconds, and Isomap's 0.2 at 1000 points and 1 at 2000; and
-around a hole, where its map is six times as true, its distances follow the detours of the paths a
-little less than Isomap's do. Of the digits, which no flat map fits, it warns each time.
+Where it loses: fitting takes some CPU seconds, so Isomap is fitted sooner below about 3000 points;
+and where no flat map exists (a sphere) its geodesic correlation is no better than Isomap's.
 
-All of it takes about a quarter of an hour, ``--creases`` five minutes more, ``--quick`` one minute.
-
-    python benchmarks/manifold.py [--seeds 5] [--settings roll digits ...] [--quick] [--creases]
-                                  [--no-large]
+    python benchmarks/manifold.py [--seeds 0 1 2 3 4] [--settings roll s_curve ...]
+                                  [--tables maps scale digits creases]
 """
 
 import argparse
