@@ -203,7 +203,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
     paths that zig-zag, or lead around a hole, are outliers. If the result looks creased, training
     starts anew, twice at most.
 
-    No n × n matrix is ever made. Neighbours among more than 10,000 anchors of more than 15 features
+    No n × n matrix is ever made. Neighbours among more than 50,000 anchors of more than 15 features
     are found by pynndescent, if it is installed (``pip install 'sklearn_ae[neighbors]'``).
 
     Isomap is faster to fit below about 3,000 rows.

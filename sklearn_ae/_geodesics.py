@@ -19,7 +19,7 @@ SPARSE = 6  # neighbours with which paths zig-zag so much that it pays to look f
 DETOUR = 4  # times its length: what a short cut saves, at least
 FEW = 0.1  # share of edges that may look like short cuts; more are the nature of the data
 ROWS_AT_A_TIME = 20_000  # whose distances are looked up at a time
-SMALL = 10_000  # points, up to which exact neighbours in many dimensions take seconds
+SMALL = 50_000  # points, up to which pynndescent takes longer to compile than exact neighbours
 FEW_DIMENSIONS = 15  # in which trees find exact neighbours quickly
 N_DIMENSIONS = 5  # for which the residual variance is always known
 

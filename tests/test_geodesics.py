@@ -8,6 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import Isomap
 from sklearn.neighbors import NearestNeighbors, kneighbors_graph
 
+from sklearn_ae import _geodesics
 from sklearn_ae._geodesics import (
     CANDIDATES,
     DETOUR,
@@ -495,22 +496,27 @@ def test_float32_points_have_nearly_the_same_distances():
 # --- many points of many features, whose neighbours are found by pynndescent
 
 
+one_process = pytest.mark.xdist_group("approximate")  # compiling its search takes a minute
+
+
 @pytest.fixture(scope="module")
 def many():
     """Points near a sheet in many dimensions, others near them, and two searches for them."""
-    pytest.importorskip("pynndescent")
     random_state = np.random.RandomState(0)
     directions = random_state.normal(size=(3, 16))
-    X = random_state.normal(size=(10_001, 3)) @ directions
+    X = random_state.normal(size=(3_001, 3)) @ directions
     X += 0.1 * random_state.normal(size=X.shape)
     new = X[:300] + 0.05 * random_state.normal(size=(300, 16))
-    return X, new, [NeighborSearch(X, 10, seed=5) for _ in range(2)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_geodesics, "SMALL", 3_000)  # as many as are searched exactly by default
+        return X, new, [NeighborSearch(X, 10, seed=5) for _ in range(2)]
 
 
 def recall(found, expected):
     return np.mean([np.isin(few, all_) for few, all_ in zip(found, expected, strict=True)])
 
 
+@one_process
 def test_neighbors_among_many_points_are_nearly_the_exact_ones(many):
     X, new, (search, _) = many
     assert search.is_approximate
@@ -529,6 +535,7 @@ def test_neighbors_among_many_points_are_nearly_the_exact_ones(many):
     )
 
 
+@one_process
 def test_fewer_neighbors_of_further_rows_can_be_asked_for(many):
     X, new, (search, _) = many
     distances, positions = search.of(new, 3)
@@ -537,6 +544,7 @@ def test_fewer_neighbors_of_further_rows_can_be_asked_for(many):
     assert recall(positions, NearestNeighbors(n_neighbors=3).fit(X).kneighbors(new)[1]) > 0.98
 
 
+@one_process
 def test_points_themselves_are_their_own_nearest_points(many):
     X, _, (search, _) = many
     distances, positions = search.of(X[:300])
@@ -544,6 +552,7 @@ def test_points_themselves_are_their_own_nearest_points(many):
     np.testing.assert_allclose(distances[:, 0], 0, atol=1e-3)
 
 
+@one_process
 def test_same_seed_finds_the_same_neighbors(many):
     _, new, searches = many
     for ask in (lambda search: search.among(), lambda search: search.of(new)):
@@ -552,6 +561,7 @@ def test_same_seed_finds_the_same_neighbors(many):
         np.testing.assert_array_equal(first[1], second[1])
 
 
+@one_process
 def test_geodesic_distances_over_found_neighbors_are_nearly_those_over_exact_ones(many):
     X, new, (search, _) = many
     found = landmark_geodesics(X, search, 10, 8, seed=0, n_components=3)
@@ -567,6 +577,6 @@ def test_geodesic_distances_over_found_neighbors_are_nearly_those_over_exact_one
     np.testing.assert_allclose(distances, through, rtol=0.1)
 
 
-@pytest.mark.parametrize("shape", [(10_000, 16), (10_001, 15)])
+@pytest.mark.parametrize("shape", [(50_000, 16), (50_001, 15)])
 def test_neighbors_of_fewer_points_or_in_fewer_dimensions_are_exact(shape):
     assert not NeighborSearch(np.random.RandomState(0).normal(size=shape), 5).is_approximate
