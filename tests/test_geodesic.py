@@ -499,7 +499,7 @@ def test_tiny_and_degenerate_data_have_finite_codes(data, n_components, dtype):
 
 
 def test_equal_rows_have_one_code_and_no_alarm():
-    estimator = quick()
+    estimator = quick(max_steps=100)
     assert messages(estimator, np.full((20, 3), 5.0)) == []
     assert np.ptp(estimator.transform(np.full((20, 3), 5.0))) < 1e-12
     np.testing.assert_allclose(estimator.reconstruct(np.full((2, 3), 5.0)), 5, atol=0.1)
