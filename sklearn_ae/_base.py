@@ -161,6 +161,7 @@ class BaseAutoencoder(
             self._describe(X, weight)
             if tasks is not None:
                 tasks.finish()
+        self._warn_if_interrupted(monitor)
         if not monitor.finished_:
             warnings.warn(
                 f"Training stopped at max_iter={self.max_iter} epochs before the loss settled. "
@@ -230,6 +231,7 @@ class BaseAutoencoder(
             self.validation_scores_ = None
             self.best_loss_ = float(np.nanmin([np.inf, *self.loss_curve_]))
             self._describe(X, weight)
+        self._warn_if_interrupted(monitor)
         return self
 
     def transform(self, X):
@@ -559,6 +561,15 @@ class BaseAutoencoder(
                 stacklevel=4,
             )
 
+    def _warn_if_interrupted(self, monitor):
+        if monitor.stopped_by_ == "interrupt":
+            warnings.warn(
+                f"Training was interrupted after {len(monitor.loss_curve_)} epochs; the best "
+                "weights so far are kept.",
+                UserWarning,
+                stacklevel=4,
+            )
+
     def _build_module(self, parts, n_components, dtype, seed):
         """Return an untrained module, whose widths have been tried."""
         n_features = self.n_features_in_
@@ -705,8 +716,9 @@ class BaseAutoencoder(
         """Return what tells scikit-learn's callbacks of a fit; None if there are none."""
         if not hasattr(self, "_skl_callbacks"):
             return None
-        context = self._init_callback_context(max_subtasks=self._max_epochs())
-        return EpochTasks(context, self, data)
+        max_epochs = self._max_epochs()
+        context = self._init_callback_context(max_subtasks=max_epochs)
+        return EpochTasks(context, self, data, max_epochs)
 
     def _max_epochs(self):
         """Return how many epochs a fit has at most."""

@@ -28,7 +28,7 @@ REGRESSED = 0.3  # share of the steps in which the code follows the coordinates 
 MAX_TRAININGS = 3
 CREASED = 0.85  # stress relative to that of landmark MDS: flat maps are below, creased ones above
 N_JUDGED = 5000  # rows that a map is judged by
-REFINED = 0.1  # share of the learning rate for rows that come later
+REFINED = 0.01  # share of the learning rate for rows that come later
 NOTHING_KNOWN = dict.fromkeys(
     [
         "landmarks_",
@@ -358,6 +358,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
             self.n_iter_ = len(self.loss_curve_)
             self.best_loss_ = float(np.nanmin([np.inf, *self.loss_curve_]))
             self._describe(X, weight)
+        self._warn_if_interrupted(net.monitor)
         return self
 
     def _regularizers(self):
@@ -436,8 +437,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
             creases, judgement = self._judge(net.module, guide)
             if best is None or creases < best[0]:
                 best = creases, judgement, net
-            interrupted = net.criterion_.n_steps < self.max_steps
-            if interrupted or best[0] <= CREASED:
+            if net.monitor.stopped_by_ is not None or best[0] <= CREASED:
                 break
         _, judgement, net = best
         net.module.set_frame(guide.unit * torch.eye(self.n_components), guide.shift)
@@ -509,7 +509,8 @@ class GeodesicAutoencoder(BaseAutoencoder):
         apart = cdist(codes, _encode(module, guide.landmarks))
         apart_in_mds = cdist(coordinates, guide.landmark_coordinates)
         far = np.maximum(distances, guide.shortest)
-        stress, stress_of_mds = (_scale_free_stress(d, far) for d in (apart, apart_in_mds))
+        stress = _scale_free_stress(apart, distances, far)
+        stress_of_mds = _scale_free_stress(apart_in_mds, distances, far)
         ratio = stress / max(stress_of_mds, 1e-12)
         total = np.square(distances).sum(dtype=float)
         kruskal = float(np.sqrt(np.square(apart - distances).sum() / total)) if total else 0.0
@@ -574,9 +575,9 @@ def _encode(module, X):
         )
 
 
-def _scale_free_stress(distances, targets):
+def _scale_free_stress(apart, distances, far):
     """Return the mean robust stress, after scaling: a robust loss settles on the median path."""
-    ratio = distances / targets
+    ratio = apart / far
     middle = np.median(ratio)
-    error = ratio / middle - 1 if middle > 0 else ratio
+    error = ratio / middle - 1 if middle > 0 else (apart - distances) / far
     return float(pseudo_huber(torch.from_numpy(error)).mean())

@@ -3,7 +3,6 @@
 import copy
 import inspect
 import math
-import warnings
 
 import torch
 from scipy.special import stdtr
@@ -68,6 +67,8 @@ class AutoencoderNet(NeuralNet):
                 for group, rate in zip(groups, rates, strict=True):
                     group["lr"] = rate
         self.monitor.follow(self)
+        if self.monitor.limit_ is None:
+            self.monitor.set_limit(step["loss"].item())
         return step
 
     def _take_step(self, batch):
@@ -177,14 +178,12 @@ class AutoencoderNet(NeuralNet):
         try:
             self.fit_loop(X)
         except _Finished:
-            self.monitor.finished_ = True
+            if not self.monitor.finished_:
+                self.monitor.stopped_by_ = "callback"
         except KeyboardInterrupt:
+            self.monitor.stopped_by_ = "interrupt"
+        if self.monitor.stopped_by_ is not None:
             self.monitor.finished_ = True
-            warnings.warn(
-                f"Training was interrupted after {len(self.monitor.loss_curve_)} epochs; the best "
-                "weights so far are kept.",
-                stacklevel=6,
-            )
         self.notify("on_train_end", X=X, y=None)
 
 
@@ -277,6 +276,7 @@ class Monitor(Callback):
 
     def on_train_begin(self, net, X=None, **kwargs):
         self.finished_ = False
+        self.stopped_by_ = None
         self.loss_curve_, self.validation_scores_ = [], []
         self.n_restarts_ = self.n_stalled_ = self.n_sound_ = 0
         self.n_steps_ = self.n_pending_ = 0
@@ -357,11 +357,13 @@ class Monitor(Callback):
         kept = self.average_ if self.held_out is None else self.best_weights_
         torch._foreach_copy_(self.weights_, kept)
 
+    def set_limit(self, start_loss):
+        """Set what no decreasing loss passes: far above the loss that training started from."""
+        if math.isfinite(start_loss):
+            self.limit_ = start_loss + 10 * max(abs(start_loss), 1)
+
     def _is_sane(self, train_loss):
-        """Whether a loss is below what a decreasing loss passes, which the first one sets."""
-        if self.limit_ is None and math.isfinite(train_loss):
-            self.limit_ = train_loss + 10 * max(abs(train_loss), 1)
-        return math.isfinite(train_loss) and train_loss <= self.limit_
+        return math.isfinite(train_loss) and (self.limit_ is None or train_loss <= self.limit_)
 
     def average_in(self, module):
         """Return a copy of a module, with the averaged weights in it."""
@@ -416,12 +418,16 @@ class EpochTasks(Callback):
         Whose fit it is.
     data : dict
         X, y and metadata of the fit.
+    max_epochs : int
+        Of how many epochs they are told, at most.
     """
 
-    def __init__(self, context, estimator, data):
+    def __init__(self, context, estimator, data, max_epochs):
         self.context = context
         self.estimator = estimator
         self.data = data
+        self.n_left = max_epochs
+        self.task_ = None
         context.call_on_fit_task_begin(estimator=estimator, **data)
 
     def follow(self, module, monitor):
@@ -432,6 +438,7 @@ class EpochTasks(Callback):
         module : AutoencoderModule
         monitor : Monitor
         """
+        self._end_task()  # the epoch of a training that diverged
         self.module = module
         self.monitor = monitor
         self.dtype = module.offset.dtype
@@ -445,20 +452,30 @@ class EpochTasks(Callback):
         }
 
     def on_epoch_begin(self, net, **kwargs):
+        if self.n_left == 0:
+            return
+        self.n_left -= 1
         self.task_ = self.context.subcontext(task_name="epoch")
         self.task_.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
     def on_epoch_end(self, net, **kwargs):
-        stop = self.task_.call_on_fit_task_end(
+        if self._end_task():
+            raise KeyboardInterrupt  # skorch's word for it
+
+    def _end_task(self):
+        """Say that an epoch is over, if one was begun, and return whether training should end."""
+        if self.task_ is None:
+            return False
+        task, self.task_ = self.task_, None
+        return task.call_on_fit_task_end(
             estimator=self.estimator,
             reconstruction_attributes=self.fitted_attributes,
             **self.data,
         )
-        if stop:
-            raise KeyboardInterrupt  # skorch's word for it
 
     def finish(self):
         """Say that the fit is over, and let go of the data."""
+        self._end_task()
         self.context.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes={}, **self.data
         )

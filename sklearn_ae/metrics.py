@@ -110,7 +110,7 @@ def geodesic_correlation(
     Z : array-like of shape (n_samples, n_components)
         Embedding of the same rows; its distances are Euclidean.
     n_neighbors : int or "auto", default=10
-        Of each row in the graph. "auto" starts at 10, and tries fewer where that makes the
+        Of each row in the graph. "auto" starts at 18, and tries fewer where that makes the
         geodesic distances much flatter in n_components dimensions.
     n_landmarks : int, default=64
         How many rows distances are measured from. They are far from each other.
@@ -186,7 +186,7 @@ def residual_variance(X, Z, n_neighbors=10, n_landmarks=64, *, metric="euclidean
     Z : array-like of shape (n_samples, n_components)
         Embedding of the same rows; its distances are Euclidean.
     n_neighbors : int or "auto", default=10
-        Of each row in the graph. "auto" starts at 10, and tries fewer where that makes the
+        Of each row in the graph. "auto" starts at 18, and tries fewer where that makes the
         geodesic distances much flatter in n_components dimensions.
     n_landmarks : int, default=64
         How many rows distances are measured from. They are far from each other.

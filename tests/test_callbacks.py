@@ -188,7 +188,7 @@ def test_rounds_of_all_trainings_are_subcontexts_of_one_fit():
 
 
 def test_subcontexts_end_in_trainings_that_diverge_before_one_learns():
-    estimator, recorder = geodesic(max_steps=300, learning_rate_init=1000.0), Recorder()
+    estimator, recorder = geodesic(max_steps=300, learning_rate_init=10.0), Recorder()
     if without_callbacks(estimator):
         return
     estimator.set_callbacks(recorder).fit(SHEET)
