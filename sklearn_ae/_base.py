@@ -738,7 +738,7 @@ class BaseAutoencoder(
                 f"whose values lie in [{low:.3g}, {high:.3g}]."
             ) from None
         finally:
-            net.monitor.held_out = None
+            net.monitor.held_out = net.monitor.start = None
             net.module.eval()
 
     def _keep(self, net, parts, seed, settings, streaming):

@@ -487,6 +487,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
                 max_epochs=n_rounds,
                 schedule=schedule,
                 max_restarts=0,
+                start=guide.some_rows(N_JUDGED),
             )
             net = self._make_net(module, parts, monitor, seed, settings | steps, tasks)
             net.criterion_.n_regressed = 0 if continued else int(REGRESSED * schedule.n_steps)

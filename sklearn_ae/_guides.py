@@ -41,11 +41,15 @@ class Guide(NamedTuple):
 
     def sample(self, n_rows):
         """Return some of the rows, their distances to the landmarks, and their coordinates."""
-        positions = np.unique(np.linspace(0, len(self.rows) - 1, n_rows).astype(int))
-        guide = self.rows.guide[positions]
+        rows = self.some_rows(n_rows)
         n_landmarks = 0 if self.landmarks is None else len(self.landmarks)
+        return rows.X[rows.index], rows.guide[:, :n_landmarks], rows.guide[:, n_landmarks:]
+
+    def some_rows(self, n_rows):
+        """Return some of the rows, from all over them."""
+        positions = np.unique(np.linspace(0, len(self.rows) - 1, n_rows).astype(int))
         index = positions if self.rows.index is None else self.rows.index[positions]
-        return self.rows.X[index], guide[:, :n_landmarks], guide[:, n_landmarks:]
+        return Rows(self.rows.X, self.rows.weight, index, self.rows.guide[positions])
 
 
 def geodesic_guide(

@@ -67,8 +67,6 @@ class AutoencoderNet(NeuralNet):
                 for group, rate in zip(groups, rates, strict=True):
                     group["lr"] = rate
         self.monitor.follow(self)
-        if self.monitor.limit_ is None:
-            self.monitor.set_limit(step["loss"].item())
         return step
 
     def _take_step(self, batch):
@@ -135,10 +133,11 @@ class AutoencoderNet(NeuralNet):
         """
         self._set_training(False)
         values, error, total = [], 0.0, 0.0
-        for x, weight in self.get_iterator(rows):
+        for x, weight, *guide in self.get_iterator(rows):
             x = self._tensor(x)
             weight = x.new_ones(len(x)) if weight is None else self._tensor(weight)
-            value, output = self.criterion_(self.module_, x, weight)
+            guide = [self._tensor(part) for part in guide]
+            value, output = self.criterion_(self.module_, x, weight, *guide)
             values.append(weight * value)
             error += weight @ (output.reconstruction - x).square().sum(dim=1)
             total += weight @ (x - self.module_.offset).square().sum(dim=1)
@@ -252,6 +251,9 @@ class Monitor(Callback):
         ``schedule(step)``, the share of the learning rate that a step is taken with.
     max_restarts : int, default=5
         How often a diverging fit goes back, before it gives up.
+    start : Rows or None, default=None
+        Rows whose loss at the start tells a diverging loss from a decreasing one. Without them the
+        mean loss of the first epoch does, which may have seen the worst already.
     """
 
     def __init__(
@@ -264,6 +266,7 @@ class Monitor(Callback):
         n_before=0,
         schedule=warm_up,
         max_restarts=MAX_RESTARTS,
+        start=None,
     ):
         self.held_out = held_out
         self.tol = tol
@@ -273,6 +276,7 @@ class Monitor(Callback):
         self.n_before = n_before
         self.schedule = schedule
         self.max_restarts = max_restarts
+        self.start = start
 
     def on_train_begin(self, net, X=None, **kwargs):
         self.finished_ = False
@@ -299,6 +303,8 @@ class Monitor(Callback):
             self.best_loss_ = self.start_values_.mean().item()
         self.reference_ = self.best_loss_
         self.limit_ = None
+        if self.start is not None:
+            self._set_limit(net.evaluate(self.start)[0].mean().item())
         self.n_taken_ = self.n_before
 
     def next_share(self):
@@ -357,13 +363,14 @@ class Monitor(Callback):
         kept = self.average_ if self.held_out is None else self.best_weights_
         torch._foreach_copy_(self.weights_, kept)
 
-    def set_limit(self, start_loss):
-        """Set what no decreasing loss passes: far above the loss that training started from."""
-        if math.isfinite(start_loss):
-            self.limit_ = start_loss + 10 * max(abs(start_loss), 1)
-
     def _is_sane(self, train_loss):
-        return math.isfinite(train_loss) and (self.limit_ is None or train_loss <= self.limit_)
+        """Whether a loss is below what a decreasing loss passes, which the first one sets."""
+        if self.limit_ is None and math.isfinite(train_loss):
+            self._set_limit(train_loss)
+        return math.isfinite(train_loss) and train_loss <= self.limit_
+
+    def _set_limit(self, loss):
+        self.limit_ = loss + 10 * max(abs(loss), 1)
 
     def average_in(self, module):
         """Return a copy of a module, with the averaged weights in it."""
