@@ -5,6 +5,7 @@ from ._autoencoder import AutoencoderTransformer
 from ._contractive import ContractiveAutoencoder
 from ._denoising import DenoisingAutoencoder
 from ._geodesic import GeodesicAutoencoder
+from ._nested import NestedAutoencoder
 from ._sparse import SparseAutoencoder
 from ._variational import VariationalAutoencoder
 
@@ -15,6 +16,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "GeodesicAutoencoder",
+    "NestedAutoencoder",
     "SparseAutoencoder",
     "VariationalAutoencoder",
 ]

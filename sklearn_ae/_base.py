@@ -32,13 +32,15 @@ from sklearn.utils.validation import (
 from ._device import single_precision, usable_device
 from ._loader import (
     FEW_ROWS,
+    ROWS_AT_A_TIME,
     Batches,
     Rows,
     as_tensor,
     automatic_batch_size,
+    in_batches,
     merge_equal_rows,
 )
-from ._module import AutoencoderModule
+from ._module import AutoencoderModule, codes_of
 from ._net import (
     MAX_RESTARTS,
     WARM_UP,
@@ -49,7 +51,7 @@ from ._net import (
     optimizer_params,
 )
 from ._objective import Objective
-from ._pca import moments, principal_axes
+from ._pca import frame_of, moments, principal_axes
 from ._random import borrowed_global_state, seeded_construction
 from ._state import arrays_of, load_arrays, progress_of, resume
 from .architectures import ACTIVATIONS, MLP, TopK
@@ -65,7 +67,6 @@ except ImportError:  # scikit-learn < 1.9
 
 LOSSES = {"squared_error": SquaredError, "log_loss": LogLoss, "poisson": Poisson}
 SIGNIFICANCE = 0.01  # of a gain over PCA on held-out rows; from 0.05 on, chance wins now and then
-ROWS_AT_A_TIME = 4096  # when data passes through a fitted module
 
 
 class Learned(NamedTuple):
@@ -271,12 +272,7 @@ class BaseAutoencoder(
         """
         check_is_fitted(self)
         codes = check_array(X, dtype=self._dtype, input_name="X", estimator=self)
-        if codes.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"X has {codes.shape[1]} columns, but the decoder of {type(self).__name__} expects "
-                f"codes with {self._n_features_out} (n_components). Pass the output of transform, "
-                "not the original data."
-            )
+        self._check_code_width(codes.shape[1])
         return self._like_input(self._apply(self.module_.decode, codes, self.n_features_in_), X)
 
     def reconstruct(self, X):
@@ -370,14 +366,23 @@ class BaseAutoencoder(
     def _regularizers(self):
         """Return the penalty and the corruption of the objective, each a callable or None."""
 
+    def _check_code_width(self, width):
+        """Raise ValueError unless the decoder takes codes of this width."""
+        if width != self._n_features_out:
+            raise ValueError(
+                f"X has {width} columns, but the decoder of {type(self).__name__} expects codes "
+                f"with {self._n_features_out} (n_components). Pass the output of transform, not "
+                "the original data."
+            )
+
     def _default_architecture(self):
         """Return what builds the coders if no `architecture` is given."""
         return MLP(self.hidden_layer_sizes, self.activation, skip=self.init == "pca")
 
-    def _make_module(self, parts, n_components):
+    def _make_module(self, parts):
         """Return the module around a new encoder and decoder, not yet scaled to the data."""
         n_features = self.n_features_in_
-        encoder, decoder = parts["architecture"].build(n_features, n_components)
+        encoder, decoder = parts["architecture"].build(n_features, parts["n_components"])
         return AutoencoderModule(encoder, decoder, n_features, getattr(parts["loss"], "link", None))
 
     def _make_objective(self, parts, module, seed, device):
@@ -476,15 +481,15 @@ class BaseAutoencoder(
                     "architecture at None."
                 )
 
-    def _check_width(self):
+    def _check_width(self, n_components):
         """Raise ValueError unless the fitted module has the widths that are asked for."""
         n_features = len(self.module_.offset)
-        if (self.n_features_in_, self.n_components) != (n_features, self._n_features_out):
+        if (self.n_features_in_, n_components) != (n_features, self._n_features_out):
             raise ValueError(
                 f"The fitted net has {n_features} features and n_components="
                 f"{self._n_features_out}; training cannot go on with {self.n_features_in_} "
-                f"features and n_components={self.n_components}. Call fit with warm_start=False "
-                "to start anew."
+                f"features and n_components={n_components}. Call fit with warm_start=False to "
+                "start anew."
             )
 
     def _draw_seed(self):
@@ -504,7 +509,20 @@ class BaseAutoencoder(
         is_pca = not continued and self._is_better_as_pca(parts, monitor)
         if is_pca:
             self._start_at_pca(module, parts, Rows(X, weight), seed)
+        elif self._may_turn(parts, module):
+            frame = frame_of(codes_of(module, X), weight)
+            centre, axes = (torch.from_numpy(part).to(module.offset) for part in frame)
+            module.encoder.turn_output(centre, axes)
+            module.decoder.turn_input(centre, axes)
         return Learned(net, settings, is_pca)
+
+    def _may_turn(self, parts, module):
+        """Whether the code can be turned and shifted, and neither loss nor penalty would care."""
+        coders = (module.encoder, module.decoder)
+        cares = parts["penalty"] is not None and not getattr(
+            parts["penalty"], "ignores_rotation", False
+        )
+        return not cares and all(getattr(coder, "can_turn", False) for coder in coders)
 
     def _split(self, X, weight, seed):
         """Return the rows to train on and the rows held out, or None."""
@@ -534,6 +552,7 @@ class BaseAutoencoder(
             "corruption": corruption,
         }
         parts = {name: clone(part, safe=False) for name, part in parts.items()}
+        parts["n_components"] = self.n_components
         for name in ("penalty", "corruption"):
             if getattr(parts[name], "does_nothing", False):
                 parts[name] = None
@@ -550,9 +569,10 @@ class BaseAutoencoder(
         return sparse or parts["penalty"] is not None or parts["corruption"] is not None
 
     def _warn_if_copying_is_easy(self, parts):
-        if self.n_components >= self.n_features_in_ and not self._is_constrained(parts):
+        n_features, n_components = self.n_features_in_, parts["n_components"]
+        if n_components >= n_features and not self._is_constrained(parts):
             warnings.warn(
-                f"n_components={self.n_components} is not below the {self.n_features_in_} features "
+                f"n_components={n_components} is not below the {n_features} features "
                 "of X and nothing else constrains the code, so the net can copy its input and "
                 "learn nothing. Use fewer components, a penalty (penalty=L2()) or a corruption "
                 "(corruption=GaussianNoise()); that is what sets DenoisingAutoencoder, "
@@ -570,11 +590,11 @@ class BaseAutoencoder(
                 stacklevel=4,
             )
 
-    def _build_module(self, parts, n_components, dtype, seed):
+    def _build_module(self, parts, dtype, seed):
         """Return an untrained module, whose widths have been tried."""
-        n_features = self.n_features_in_
+        n_features, n_components = self.n_features_in_, parts["n_components"]
         with seeded_construction(seed):
-            module = self._make_module(parts, n_components)
+            module = self._make_module(parts)
         module = module.to(as_tensor(np.empty(0, dtype)).dtype).eval()
         with torch.no_grad():
             code = module.encode(module.offset.expand(2, -1))
@@ -597,7 +617,7 @@ class BaseAutoencoder(
                 f"The variance of X, {scale:.3g} squared, is out of the range of {X.dtype}. "
                 "Rescale X, for example with StandardScaler."
             )
-        module = self._build_module(parts, self.n_components, X.dtype, seed)
+        module = self._build_module(parts, X.dtype, seed)
         module.offset.copy_(torch.from_numpy(mean))
         module.scale.fill_(scale)
         self._start(module, parts, start_from, seed)
@@ -620,19 +640,19 @@ class BaseAutoencoder(
 
     def _start_at_pca(self, module, parts, rows, seed):
         """Make the module reconstruct as the PCA of some rows does."""
-        axes = self._principal_axes(module, rows, seed)
-        module.encoder.start_linear(axes, torch.zeros(self.n_components))
+        axes = self._principal_axes(module, parts["n_components"], rows, seed)
+        module.encoder.start_linear(axes, torch.zeros(len(axes)))
         self._start_decoder(module, parts["loss"], axes.T)
 
-    def _principal_axes(self, module, rows, seed):
+    def _principal_axes(self, module, n_components, rows, seed):
         """Return orthonormal axes, as many as there are components: rows, or columns if wide."""
         random_state = np.random.RandomState(seed)
-        if self.n_components <= self.n_features_in_:
+        if n_components <= self.n_features_in_:
             offset, weights = module.offset.cpu().double().numpy(), rows.weights()
-            axes = principal_axes(rows.X, offset, self.n_components, weights, random_state)
+            axes = principal_axes(rows.X, offset, n_components, weights, random_state)
         else:
             # Any orthonormal columns encode without loss, and so every unit takes part.
-            shape = (self.n_components, self.n_features_in_)
+            shape = (n_components, self.n_features_in_)
             axes = np.linalg.qr(random_state.normal(size=shape))[0]
         return torch.from_numpy(np.ascontiguousarray(axes))
 
@@ -656,7 +676,7 @@ class BaseAutoencoder(
 
     def _continued_module(self, parts, dtype):
         """Return a module of the same weights as the fitted one, for a warm start."""
-        self._check_width()
+        self._check_width(parts["n_components"])
         fitted, asked = self._parts["architecture"], parts["architecture"]
         if repr(fitted) != repr(asked):
             raise ValueError(
@@ -664,7 +684,7 @@ class BaseAutoencoder(
                 "which hidden_layer_sizes, activation, init, architecture or what constrains the "
                 "code ask for now. Call fit with warm_start=False to start anew."
             )
-        module = self._build_module(parts, self.n_components, dtype, self._seed)
+        module = self._build_module(parts, dtype, self._seed)
         load_arrays(module, arrays_of(self.module_))
         return module
 
@@ -693,7 +713,7 @@ class BaseAutoencoder(
         settings = settings.copy()
         callbacks = list(clone(self.callbacks, safe=False) or [])
         if tasks is not None:
-            tasks.follow(module, monitor)
+            tasks.follow(module, monitor, parts["n_components"])
             callbacks.append(("scikit_learn_tasks", tasks))
         defaults = {
             "iterator_train": Batches,
@@ -749,7 +769,7 @@ class BaseAutoencoder(
         self._seed = seed
         self._settings = settings
         self._streaming = streaming
-        self._n_features_out = self.n_components
+        self._n_features_out = parts["n_components"]
 
     @property
     def _dtype(self):
@@ -757,13 +777,7 @@ class BaseAutoencoder(
 
     def _apply(self, function, array, *shape):
         """Return what a function of tensors makes of the rows of an array, batch by batch."""
-        device = self.module_.offset.device
-        out = np.empty((len(array), *shape), dtype=self._dtype)
-        with torch.inference_mode():
-            for rows in gen_batches(len(array), ROWS_AT_A_TIME):
-                x = as_tensor(array[rows].astype(out.dtype, copy=False)).to(device)
-                out[rows] = function(x).cpu().numpy()
-        return out
+        return in_batches(function, array, self.module_.offset, *shape)
 
     def _reconstruct(self, X):
         return self._apply(lambda x: self.module_(x).reconstruction, X, self.n_features_in_)
@@ -814,7 +828,7 @@ class BaseAutoencoder(
         settings = self._settings | {"device": usable_device(self._settings["device"])}
         with borrowed_global_state(self._seed):
             dtype = arrays["offset"].dtype
-            module = self._build_module(self._parts, self._n_features_out, dtype, self._seed)
+            module = self._build_module(self._parts, dtype, self._seed)
             load_arrays(module, arrays)
             net = self._make_net(module, self._parts, Monitor(), self._seed, settings)
         if progress is not None:

@@ -9,16 +9,16 @@ import torch
 from scipy.spatial.distance import cdist
 from sklearn.base import _fit_context
 from sklearn.metrics import r2_score
-from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from ._base import ROWS_AT_A_TIME, BaseAutoencoder, Learned
+from ._base import BaseAutoencoder, Learned
 from ._following import FollowingObjective, FramedModule, pseudo_huber
 from ._geodesics import CURVED
 from ._guides import embedding_guide, geodesic_guide
-from ._loader import ROUND, Steps, as_tensor
+from ._loader import ROUND, Steps
+from ._module import codes_of
 from ._net import MAX_RESTARTS, Diverged, Monitor, OneCycle
-from ._pca import moments, principal_axes
+from ._pca import frame_of
 from ._random import borrowed_global_state, seeded_construction
 from .architectures import MLP
 from .corruptions import GaussianNoise
@@ -391,8 +391,8 @@ class GeodesicAutoencoder(BaseAutoencoder):
                 "name of a metric or a function of two rows."
             )
 
-    def _make_module(self, parts, n_components):
-        n_features = self.n_features_in_
+    def _make_module(self, parts):
+        n_features, n_components = self.n_features_in_, parts["n_components"]
         encoder, decoder = parts["architecture"].build(n_features, n_components)
         link = getattr(parts["loss"], "link", None)
         return FramedModule(encoder, decoder, n_features, n_components, link)
@@ -442,10 +442,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         _, judgement, net = best
         net.module.set_frame(guide.unit * torch.eye(self.n_components), guide.shift)
         if self.target is None:
-            codes = _encode(net.module, X).astype(float)
-            centre, _ = moments(codes, weight)
-            axes = principal_axes(codes, centre, self.n_components, weight)
-            net.module.turn_code(centre, axes)
+            net.module.turn_code(*frame_of(codes_of(net.module, X), weight))
         vars(self).update(NOTHING_KNOWN | guide.facts | judgement)
         return Learned(net, settings)
 
@@ -503,11 +500,11 @@ class GeodesicAutoencoder(BaseAutoencoder):
     def _judge(self, module, guide):
         """Return how creased a map is, as far as one can tell, and how well it follows."""
         X, distances, coordinates = guide.sample(N_JUDGED)
-        codes = _encode(module, X)
+        codes = codes_of(module, X)
         if guide.landmarks is None:
             score = r2_score(coordinates, codes, multioutput="variance_weighted")
             return 0.0, {"target_score_": score}
-        apart = cdist(codes, _encode(module, guide.landmarks))
+        apart = cdist(codes, codes_of(module, guide.landmarks))
         apart_in_mds = cdist(coordinates, guide.landmark_coordinates)
         far = np.maximum(distances, guide.shortest)
         stress = _scale_free_stress(apart, distances, far)
@@ -564,16 +561,6 @@ class GeodesicAutoencoder(BaseAutoencoder):
                 f"landmark MDS, and a smooth map has less than {CREASED}. Use more max_steps, "
                 "another random_state or larger hidden_layer_sizes."
             )
-
-
-def _encode(module, X):
-    with torch.inference_mode():
-        return np.concatenate(
-            [
-                module.encode(as_tensor(X[rows]).to(module.offset)).cpu().numpy()
-                for rows in gen_batches(len(X), ROWS_AT_A_TIME)
-            ]
-        )
 
 
 def _scale_free_stress(apart, distances, far):

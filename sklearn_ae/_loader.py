@@ -4,9 +4,11 @@ from itertools import islice, pairwise
 
 import numpy as np
 import torch
+from sklearn.utils import gen_batches
 from torch.utils.data import Dataset
 
 FEW_ROWS = 64
+ROWS_AT_A_TIME = 4096  # when data passes through a fitted module
 ROUND = 50  # steps, after which a training that counts steps is told of
 
 
@@ -142,6 +144,30 @@ def as_tensor(array):
     if not array.flags.writeable or min(array.strides, default=0) < 0:
         array = np.array(array, order="C")
     return torch.from_numpy(array)
+
+
+def in_batches(function, array, like, *shape):
+    """Return what a function of tensors makes of the rows of an array, batch by batch.
+
+    Parameters
+    ----------
+    function : callable
+    array : ndarray of shape (n_rows, ...)
+    like : Tensor
+        Of the dtype and on the device that the function computes with.
+    *shape : int
+        Of what it makes of one row.
+
+    Returns
+    -------
+    out : ndarray of shape (n_rows, *shape)
+    """
+    out = np.empty((len(array), *shape), dtype=str(like.dtype).removeprefix("torch."))
+    with torch.inference_mode():
+        for rows in gen_batches(len(array), ROWS_AT_A_TIME):
+            x = as_tensor(array[rows].astype(out.dtype, copy=False)).to(like.device)
+            out[rows] = function(x).cpu().numpy()
+    return out
 
 
 def merge_equal_rows(X, weight):

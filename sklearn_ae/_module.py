@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ._loader import in_batches
+
 
 class Output(NamedTuple):
     """What a forward pass returns. skorch takes the first field for the prediction.
@@ -60,7 +62,10 @@ class AutoencoderModule(nn.Module):
 
     def decode(self, code):
         """Return the rows of data that codes stand for, shape (n_rows, n_features)."""
-        natural = self.decoder(code)
+        return self.to_data(self.decoder(code))
+
+    def to_data(self, natural):
+        """Return the rows of data that the decoder's output stands for."""
         if self.link is not None:
             return self.link(natural)
         return torch.addcmul(self.offset, natural, self.scale)
@@ -73,3 +78,31 @@ class AutoencoderModule(nn.Module):
         else:
             code = self.encode(x)
         return Output(self.decode(code), code, x, preactivations)
+
+
+def codes_of(module, X):
+    """Return the codes that a module has for the rows of an array.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+    X : ndarray of shape (n_samples, n_features)
+
+    Returns
+    -------
+    codes : ndarray of shape (n_samples, n_components)
+    """
+    with torch.no_grad():
+        n_components = module.encode(module.offset[None]).shape[1]
+    return in_batches(module.encode, X, module.offset, n_components)
+
+
+def share_weights(encoder, decoder):
+    """Whether two modules have a parameter in common, as tied ones do.
+
+    Parameters
+    ----------
+    encoder, decoder : nn.Module
+    """
+    own = {id(weight) for weight in encoder.parameters()}
+    return any(id(weight) in own for weight in decoder.parameters())

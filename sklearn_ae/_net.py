@@ -379,6 +379,17 @@ class Monitor(Callback):
             tensor.copy_(average)
         return module
 
+    def put_in_front(self, earlier):
+        """Put the epochs of an earlier training in front of those of this one.
+
+        Parameters
+        ----------
+        earlier : Monitor
+        """
+        self.loss_curve_ = earlier.loss_curve_ + self.loss_curve_
+        self.validation_scores_ = earlier.validation_scores_ + self.validation_scores_
+        self.finished_ = earlier.finished_ and self.finished_
+
     def p_value(self):
         """Return how likely chance alone made the best weights better than those of the start.
 
@@ -437,17 +448,20 @@ class EpochTasks(Callback):
         self.task_ = None
         context.call_on_fit_task_begin(estimator=estimator, **data)
 
-    def follow(self, module, monitor):
+    def follow(self, module, monitor, n_components):
         """Tell of the training of a module from now on.
 
         Parameters
         ----------
         module : AutoencoderModule
         monitor : Monitor
+        n_components : int
+            Width of the code of the module.
         """
         self._end_task()  # the epoch of a training that diverged
         self.module = module
         self.monitor = monitor
+        self.n_components = n_components
         self.dtype = module.offset.dtype
 
     def fitted_attributes(self):
@@ -455,7 +469,7 @@ class EpochTasks(Callback):
         return {
             "module_": self.monitor.average_in(self.module).eval().to(self.dtype),
             "n_features_in_": self.estimator.n_features_in_,
-            "_n_features_out": self.estimator.n_components,
+            "_n_features_out": self.n_components,
         }
 
     def on_epoch_begin(self, net, **kwargs):

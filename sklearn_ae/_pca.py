@@ -83,6 +83,25 @@ def principal_axes(X, mean, n_axes, weight=None, random_state=None):
     return axes * np.where(largest < 0, -1, 1)
 
 
+def frame_of(codes, weight=None):
+    """Return the weighted mean of some codes and their principal axes.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_samples, n_components)
+    weight : ndarray of shape (n_samples,) or None, default=None
+
+    Returns
+    -------
+    centre : ndarray of shape (n_components,)
+    axes : ndarray of shape (n_components, n_components)
+        Orthonormal rows, in decreasing order of the variance along them.
+    """
+    codes = codes.astype(np.float64)
+    centre, _ = moments(codes, weight)
+    return centre, principal_axes(codes, centre, codes.shape[1], weight)
+
+
 def variances_along(X, axes, weight=None):
     """Return the weighted variance of X along each of some directions.
 

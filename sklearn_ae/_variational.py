@@ -18,6 +18,7 @@ from ._evidence import (
     minus_log_likelihood,
     standard_normal_draws,
 )
+from ._module import share_weights
 from ._pca import principal_axes, variances_along
 from .losses import SquaredError
 from .penalties import GaussianKL, gaussian_kl
@@ -301,10 +302,11 @@ class VariationalAutoencoder(BaseAutoencoder):
     def _regularizers(self):
         return GaussianKL(self.beta), None
 
-    def _make_module(self, parts, n_components):
+    def _make_module(self, parts):
         if parts["penalty"] is None:
-            return super()._make_module(parts, n_components)
-        n_features, architecture = self.n_features_in_, parts["architecture"]
+            return super()._make_module(parts)
+        n_features, n_components = self.n_features_in_, parts["n_components"]
+        architecture = parts["architecture"]
         encoder = architecture.build(n_features, 2 * n_components)[0]
         if getattr(encoder, "output_activation", None) is not None:
             raise ValueError(
@@ -312,8 +314,7 @@ class VariationalAutoencoder(BaseAutoencoder):
                 "variances cannot have. Use code_activation='identity'."
             )
         partner, decoder = architecture.build(n_features, n_components)
-        own = {id(weight) for weight in partner.parameters()}
-        if own & {id(weight) for weight in decoder.parameters()}:
+        if share_weights(partner, decoder):
             raise ValueError(
                 f"{architecture!r} ties the decoder's weights to the encoder's, which is not "
                 "possible for a variational code: its encoder has two outputs for each unit. Use "
@@ -327,7 +328,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         if parts["penalty"] is None:
             super()._start_at_pca(module, parts, rows, seed)
             return
-        n_components, n_features = self.n_components, self.n_features_in_
+        n_components, n_features = parts["n_components"], self.n_features_in_
         axes = principal_axes(
             rows.X,
             module.offset.cpu().double().numpy(),

@@ -298,6 +298,49 @@ class LinearPlusNetwork(nn.Module):
             hidden = layer(hidden if layer is self.layers[0] else self.activation(hidden))
         last.bias.copy_(bias - hidden[0])
 
+    @property
+    def can_turn(self):
+        """Whether `turn_output` and `turn_input` can be absorbed by the weights."""
+        ends = [self.layers[0], self.layers[-1], *([] if self.skip is None else [self.skip])]
+        plain = all(isinstance(end, (nn.Linear, TransposedLinear)) for end in ends)
+        return plain and self.output_activation is None
+
+    @torch.no_grad()
+    def turn_output(self, centre, axes):
+        """Make the output what it was along some axes, from a centre.
+
+        Parameters
+        ----------
+        centre : Tensor of shape (n_outputs,)
+        axes : Tensor of shape (n_outputs, n_outputs)
+            Orthonormal rows.
+        """
+        last = self.layers[-1]
+        for layer in (last, self.skip):
+            if layer is not None:
+                layer.weight.copy_(axes @ layer.weight)
+        last.bias.copy_(axes @ (last.bias - centre))
+
+    @torch.no_grad()
+    def turn_input(self, centre, axes):
+        """Take inputs that are given along some axes, from a centre.
+
+        A layer tied to one whose output has been turned has turned with it.
+
+        Parameters
+        ----------
+        centre : Tensor of shape (n_inputs,)
+            In the axes before.
+        axes : Tensor of shape (n_inputs, n_inputs)
+            Orthonormal rows.
+        """
+        first, last = self.layers[0], self.layers[-1]
+        for layer, bias in ((first, first.bias), (self.skip, last.bias)):
+            if layer is not None:
+                if isinstance(layer, nn.Linear):
+                    layer.weight.copy_(layer.weight @ axes.T)
+                bias.add_(layer.weight @ (axes @ centre))
+
     @torch.no_grad()
     def start_bent(self):
         """Make the perceptron bend all over the data, ready to be trained to a curved map.

@@ -3,9 +3,11 @@
 Any callable ``penalty(module, x, output)`` is a penalty. It returns one value per row, which
 ``sample_weight`` then weighs as it weighs the loss, or one number for the batch. One that draws
 random numbers names ``generator`` among its parameters, one that averages over the rows
-``sample_weight``, and is handed them. It may have two more methods: ``check(X)`` raises ValueError
+``sample_weight``, and is handed them. It may have more: ``check(X)`` raises ValueError
 if it cannot be used, and ``unit(scale, n_features)`` returns what training divides its values by,
-so that one weight suits data of any scale and width.
+so that one weight suits data of any scale and width. One whose values stay the same, or fall, when
+the code is centred and turned says so with the attribute ``ignores_rotation = True``; the code then
+is turned to its principal axes after training.
 """
 
 from numbers import Real
@@ -95,6 +97,8 @@ class L2(_Weighted):
     >>> bool((held.transform(X) ** 2).mean() < (free.transform(X) ** 2).mean())
     True
     """
+
+    ignores_rotation = True
 
     def __init__(self, weight=1e-3):
         self.weight = weight
@@ -265,6 +269,8 @@ class Contractive(_Weighted):
     >>> torch.allclose(values, J.square().sum(dim=(1, 2)))
     True
     """
+
+    ignores_rotation = True
 
     def __init__(self, weight=0.03, jacobian="auto", *, curvature=0.0, displacement=0.1):
         self.weight = weight

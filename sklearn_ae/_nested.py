@@ -1,0 +1,463 @@
+"""NestedAutoencoder: ordered codes, and how many components the data needs."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+
+from ._base import BaseAutoencoder, Learned
+from ._loader import FEW_ROWS, Rows, in_batches
+from ._module import AutoencoderModule, share_weights
+from ._nesting import NestedObjective, PrefixDecoder, keep_first_units
+from ._net import Monitor
+
+MAX_COMPONENTS = 32
+SHARE_OF_WHOLE = 0.5  # of the rows, in the second training
+KNEE = 0.7  # Jolliffe's
+
+
+class NestedAutoencoder(BaseAutoencoder):
+    """Autoencoder with ordered components, which finds out how many of them the data needs.
+
+    Each row is reconstructed from the first b units of its code, with b drawn anew every time
+    (nested dropout, Rippel et al. 2014). So the first unit is trained to tell most about a row, the
+    second most of what is left, and so on, like the components of PCA; with linear coders they
+    *are* those. One fit then gives what a search over n_components would: the share of the
+    variance that any number of components explains (`reconstruction_curve_`). The net is cut to
+    the number that is needed and trained on, so that in the end it is nearly as good as one that
+    was trained for that number alone.
+
+    Use it where you would ask PCA for ``n_components=0.95`` or look for the knee of its scree plot,
+    and when codes should be shortened later on (`inverse_transform` takes the first few columns).
+    If you know how many components you want, `AutoencoderTransformer` is quicker and a little
+    better, most of all with one or two.
+
+    X is centred and divided by one number, the root of its mean variance, so that the geometry of
+    the data stays. Features in different units should be scaled before, as for PCA.
+
+    Parameters
+    ----------
+    n_components : int, float or "auto", default="auto"
+        Width of the code. A float in (0, 1) asks for the fewest components that explain this share
+        of the variance of held-out rows. "auto" looks for the knee of the curve: it keeps the
+        components up to the last one whose gain is more than 0.7 of the average gain of the
+        max_components (Jolliffe's version of Kaiser's rule, for gains in the place of eigenvalues).
+    max_components : int, default=None
+        How many components are tried. None for n_components if that is an int, else
+        for 32. There are never more than features, unless n_components is.
+    hidden_layer_sizes : int or sequence of int, default=(128, 64)
+        Width of each hidden layer of the encoder; the decoder has them in reverse. Empty for a
+        linear autoencoder.
+    activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
+        Activation of the hidden layers.
+    architecture : object, default=None
+        What builds encoder and decoder in place of `hidden_layer_sizes` and `activation`: an object
+        of `sklearn_ae.architectures`, or any other with ``get_params`` and
+        ``build(n_features, n_components)``, which returns two modules. Its parameters can be
+        searched, as ``architecture__tied``. For ``init="pca"`` both modules need the attribute
+        ``has_linear_path`` and the methods ``start_linear`` and ``linear_parameters`` of
+        `sklearn_ae.architectures.LinearPlusNetwork`.
+    loss : {"squared_error", "log_loss", "poisson"} or callable, default="squared_error"
+        What is lost. "squared_error" for real values, relative to their variance; "log_loss" for
+        values in [0, 1], decoded through a sigmoid; "poisson" for counts, decoded through an
+        exponential. A callable ``loss(reconstruction, x)`` returns one value per row.
+    init : {"pca", "random"}, default="pca"
+        Where training starts. "pca" needs linear paths; "random" builds none.
+    alpha : float, default=0.6
+        Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
+        More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths
+        it keeps it nearer to the mean.
+    solver : {"adam", "sgd"}, default="adam"
+        Optimizer: Adam, or stochastic gradient descent with Nesterov's momentum of 0.9.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" takes all of up to 64 rows, else an eighth, at least 32 and at most
+        400: twice as many as elsewhere, since the numbers of units that are drawn add noise.
+    learning_rate_init : float, default=0.01
+        Step size. It stays constant; what is kept is the moving average of the weights (Polyak &
+        Juditsky 1992), which settles all the same.
+    max_iter : int, default=500
+        Largest number of epochs, that is passes over X, of each of the two trainings.
+    tol : float, default=1e-3
+        Smallest decrease of the loss that counts as one. For the squared error it is a share of the
+        variance.
+    n_iter_no_change : int, default=8
+        Training ends when more epochs than this pass without a decrease by `tol`.
+    early_stopping : bool or "auto", default="auto"
+        Whether to hold rows out, whose loss then decides what the best weights are, when to stop,
+        and whether they are better than PCA. "auto" does unless there is but one row. False stops
+        by the training loss, and promises nothing about PCA.
+    validation_fraction : float, default=0.15
+        Share of the rows that is held out, rounded up; at least 8 rows or a quarter of them.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the last one, with the loss, penalty and settings
+        of now.
+    random_state : int, RandomState instance or None, default=None
+        Seeds weights, order, held-out rows and noise. The same int gives the same bytes on the same
+        machine.
+    verbose : int, default=0
+        1 prints a line per epoch.
+    device : str, default="cpu"
+        Where torch computes, for example "cuda".
+    callbacks : list, default=None
+        Callbacks of skorch, copied before use. Those of scikit-learn 1.9 are set with
+        ``set_callbacks``.
+    net_params : dict, default=None
+        Further parameters of `skorch.NeuralNet`, for example
+        ``{"optimizer": torch.optim.RAdam}``. They come before ours.
+
+    Attributes
+    ----------
+    n_components_ : int
+        The number of components.
+    reconstruction_curve_ : ndarray of shape (max_components,)
+        R² of the held-out rows, reconstructed from the first 1, 2, ... components, relative to the
+        mean of X; before the net was cut. Of the training rows if none were held out.
+    explained_variance_ratio_ : ndarray of shape (n_components_,)
+        What each component adds to R² of the rows of X, in the end. The sum is ``score(X)``.
+    module_ : torch.nn.Module
+        The net, with ``encode``, ``decode`` and ``forward``, which take tensors in the units of X.
+        ``decode`` takes the first columns of codes, too.
+    net_ : skorch.NeuralNet
+        What trained it.
+    is_pca_ : bool
+        Whether training did not help on the held-out rows, so that the model is the PCA of all
+        rows. The curves and `best_loss_` then tell of the attempt.
+    n_iter_ : int
+        Number of epochs of both trainings.
+    loss_curve_ : list of float
+        Mean training loss in each epoch of both trainings.
+    validation_scores_ : list of float or None
+        R² of the held-out rows after each epoch, from all components, relative to the mean of X.
+        None if no rows were held out.
+    best_loss_ : float
+        Smallest loss, in the second training, of the rows that decide: those held out, else those
+        trained on.
+    reconstruction_err_ : float
+        Mean over the rows of X of the squared distance to their reconstruction.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if X had any that are strings.
+
+    Notes
+    -----
+    In the first training all numbers of units are equally likely. The decoder is told which units
+    it has: zero alone would also be a value. In the second training half of the rows are
+    reconstructed from all units that are left, so the order of the units stays. Held-out rows
+    decide when to stop, what the best weights are, and how many components there are; where
+    training is not significantly better than PCA on them, the curve is that of PCA, as for
+    `AutoencoderTransformer`.
+
+    With few components the order has a price: the first ones serve all numbers of components, and
+    reconstruct less than a code of that width alone. From four on it is small.
+
+    `partial_fit` holds no rows out and cannot choose: it wants an int, or goes on with what `fit`
+    has chosen.
+
+    References
+    ----------
+    Rippel, Gelbart, Adams (2014). Learning ordered representations with nested dropout. ICML.
+
+    Jolliffe (1972). Discarding variables in a principal component analysis. Journal of the Royal
+    Statistical Society C 21.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_ae import NestedAutoencoder
+    >>> X = load_digits().data
+    >>> nested = NestedAutoencoder(n_components=0.8, random_state=0).fit(X)
+    >>> nested.n_components_ < 10  # PCA needs 13
+    True
+    >>> codes = nested.transform(X)
+    >>> nested.inverse_transform(codes[:, :3]).shape
+    (1797, 64)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+            StrOptions({"auto"}),
+        ],
+        "max_components": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        n_components="auto",
+        *,
+        max_components=None,
+        hidden_layer_sizes=(128, 64),
+        activation="silu",
+        architecture=None,
+        loss="squared_error",
+        init="pca",
+        alpha=0.6,
+        solver="adam",
+        batch_size="auto",
+        learning_rate_init=0.01,
+        max_iter=500,
+        tol=1e-3,
+        n_iter_no_change=8,
+        early_stopping="auto",
+        validation_fraction=0.15,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+        device="cpu",
+        callbacks=None,
+        net_params=None,
+    ):
+        self.n_components = n_components
+        self.max_components = max_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.architecture = architecture
+        self.loss = loss
+        self.init = init
+        self.alpha = alpha
+        self.solver = solver
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.device = device
+        self.callbacks = callbacks
+        self.net_params = net_params
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Train on the rows of X for one epoch, from where the last call left off.
+
+        The first call sets the centring, the scale and the start from its X; make it a
+        representative one. Nothing is held out, so n_components has to be an int, or what a call
+        of `fit` before has chosen is kept.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The next rows.
+        y : None
+            Ignored, present for pipelines.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, relative to the others of this call.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, the weights or a parameter cannot be used, or n_components is yet to be chosen.
+        RuntimeError
+            If the loss diverges even at a much smaller learning rate.
+        """
+        if not (hasattr(self, "module_") or isinstance(self.n_components, Integral)):
+            raise ValueError(
+                f"n_components={self.n_components!r} is chosen on rows that are held out, and "
+                "partial_fit holds out none. Give an int, or call fit first."
+            )
+        return super().partial_fit(X, y, sample_weight)
+
+    def inverse_transform(self, X):
+        """Return the rows of data that codes, or the first columns of codes, stand for.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_columns)
+            Codes, as `transform` returns them, or their first columns; at most n_components_.
+
+        Returns
+        -------
+        reconstruction : ndarray or DataFrame of shape (n_samples, n_features)
+            After ``set_output(transform="pandas")`` or ``"polars"`` a DataFrame with the columns
+            that `fit` saw (``x0``, ``x1``, ... if they had no names) and the index of X.
+
+        Raises
+        ------
+        ValueError
+            If X has more than n_components_ columns.
+        """
+        return super().inverse_transform(X)
+
+    def _check_code_width(self, width):
+        if width > self._n_features_out:
+            super()._check_code_width(width)
+
+    def _regularizers(self):
+        return None, None
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        n, most = self.n_components, self.max_components
+        if isinstance(n, Integral) and most is not None and n > most:
+            raise ValueError(
+                f"n_components={n} is more than max_components={most}, the number that are tried. "
+                "Raise max_components, or leave it at None."
+            )
+
+    def _warn_if_copying_is_easy(self, parts):
+        if isinstance(self.n_components, Integral):
+            super()._warn_if_copying_is_easy(parts)
+
+    def _collect_parts(self, X):
+        parts = super()._collect_parts(X)
+        parts["share_of_whole"] = SHARE_OF_WHOLE
+        if hasattr(self, "module_") and not isinstance(self.n_components, Integral):
+            parts["n_components"] = self._n_features_out
+        return parts
+
+    def _n_tried(self):
+        """Return how many components the first training has."""
+        n, n_features = self.n_components, self.n_features_in_
+        if isinstance(n, Integral):
+            return max(n, min(self.max_components or n, n_features))
+        return min(self.max_components or MAX_COMPONENTS, n_features)
+
+    def _make_module(self, parts):
+        n_features, n_components = self.n_features_in_, parts["n_components"]
+        architecture = parts["architecture"]
+        encoder, partner = architecture.build(n_features, n_components)
+        if share_weights(encoder, partner):
+            raise ValueError(
+                f"{architecture!r} ties the decoder's weights to the encoder's, which is not "
+                "possible here: the decoder has two inputs for each unit, the value and whether it "
+                "is there. Use tied=False."
+            )
+        decoder = PrefixDecoder(architecture.build(n_features, 2 * n_components)[1], n_components)
+        link = getattr(parts["loss"], "link", None)
+        return AutoencoderModule(encoder, decoder, n_features, link)
+
+    def _make_objective(self, parts, module, seed, device):
+        objective = NestedObjective.like(super()._make_objective(parts, module, seed, device))
+        objective.share_of_whole = parts["share_of_whole"]
+        return objective
+
+    def _automatic_batch_size(self, n_rows):
+        return n_rows if n_rows <= FEW_ROWS else min(max(n_rows // 8, 32), 400)
+
+    def _max_epochs(self):
+        return 2 * self.max_iter
+
+    def _learn(self, X, weight, parts, seed, tasks, continued):
+        """Return a net of ordered units, cut to as many as are needed and trained on."""
+        train, held_out = self._split(X, weight, seed)
+        judges = train if held_out is None else held_out
+        settings = self._net_settings(len(train), self.max_iter)
+
+        def net_of(module):
+            monitor = Monitor(held_out, tol=self.tol, n_iter_no_change=self.n_iter_no_change)
+            return self._make_net(module, parts, monitor, seed, settings, tasks)
+
+        if continued:
+            net = net_of(self._continued_module(parts, X.dtype))
+            self._train(net, train)
+            self.reconstruction_curve_ = self._curve(net.module, judges)
+            return Learned(net, settings)
+        parts |= {"n_components": self._n_tried(), "share_of_whole": 0.0}
+        wide = self._new_module(parts, X, weight, train, seed)
+        first = net_of(wide)
+        self._train(first, train)
+        is_pca = self._is_better_as_pca(parts, first.monitor)
+        if is_pca:
+            self._start_at_pca(wide, parts, train, seed)
+        curve = self._curve(wide, judges)
+        parts |= {"n_components": self._choose(curve), "share_of_whole": SHARE_OF_WHOLE}
+        narrow = self._build_module(parts, X.dtype, seed)
+        keep_first_units(wide, narrow)
+        second = net_of(narrow)
+        if first.monitor.stopped_by_ == "interrupt":
+            second.monitor = first.monitor
+        else:
+            self._train(second, train)
+            is_pca = is_pca and self._is_better_as_pca(parts, second.monitor)
+            second.monitor.put_in_front(first.monitor)
+        if is_pca:
+            self._start_at_pca(narrow, parts, Rows(X, weight), seed)
+        self.reconstruction_curve_ = curve
+        return Learned(second, settings, is_pca)
+
+    def _choose(self, curve):
+        """Return the number of components that n_components asks for."""
+        if isinstance(self.n_components, Integral):
+            return self.n_components
+        if self.n_components == "auto":
+            return knee(curve)
+        enough = curve >= self.n_components
+        return int(enough.argmax()) + 1 if enough.any() else len(curve)
+
+    def _curve(self, module, rows):
+        """Return R² of some rows from the first 1, 2, ... units, relative to the mean of X."""
+        X, weight = rows.X, rows.weight
+        if rows.index is not None:
+            X, weight = X[rows.index], None if weight is None else weight[rows.index]
+        n_components = module.decoder.n_components
+
+        def errors(x):
+            """Return the squared error at each number of units, and without any."""
+            code = module.encode(x)
+            decoded = (module.decode(code[:, :k]) for k in range(1, n_components + 1))
+            every = [(z - x).square().sum(dim=1) for z in (*decoded, module.offset)]
+            return torch.stack(every, dim=1)
+
+        def errors_of_rows(X):
+            return in_batches(errors, X, module.offset, n_components + 1)
+
+        *error, total = self._mean(errors_of_rows, X, weight)
+        rounding = 10 * np.finfo(X.dtype).eps * np.linalg.norm(module.offset.cpu().numpy())
+        if total <= rounding**2:  # constant columns
+            return np.ones(n_components)
+        return 1 - np.array(error) / total
+
+    def _describe(self, X, weight):
+        super()._describe(X, weight)
+        self.n_components_ = self._n_features_out
+        curve = self._curve(self.module_, Rows(X, weight))
+        self.explained_variance_ratio_ = np.diff(curve, prepend=0)
+        if self._streaming:
+            self.reconstruction_curve_ = curve
+
+    def _warn_of_result(self):
+        share, curve = self.n_components, self.reconstruction_curve_
+        if isinstance(share, Real) and not isinstance(share, Integral) and curve.max() < share:
+            warnings.warn(
+                f"n_components={share} asks for this share of the variance, but all {len(curve)} "
+                f"components that were tried explain {curve.max():.3f} of that of the held-out "
+                "rows, and are kept. Raise max_components, or ask for less.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def knee(curve):
+    """Return how many components precede the knee of a curve of R².
+
+    They are those up to the last one that adds more than 0.7 of what a component adds on average:
+    the point from which on the curve is flatter than the line to its end. Jolliffe (1972) keeps the
+    principal components whose eigenvalue exceeds 0.7 of the mean one.
+
+    Parameters
+    ----------
+    curve : ndarray of shape (n_components,)
+        R² with 1, 2, ... components.
+
+    Returns
+    -------
+    n_components : int
+    """
+    gains = np.diff(curve, prepend=0)
+    worth = np.flatnonzero(gains > KNEE * curve[-1] / len(curve))
+    return int(worth[-1]) + 1 if len(worth) else 1
