@@ -11,12 +11,17 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from ._base import BaseAutoencoder, Learned
 from ._loader import FEW_ROWS, Rows, in_batches
 from ._module import AutoencoderModule, share_weights
-from ._nesting import NestedObjective, PrefixDecoder, keep_first_units
+from ._nesting import (
+    NestedObjective,
+    PrefixDecoder,
+    keep_first_units,
+    shares_of_widths,
+    shares_with_whole,
+)
 from ._net import Monitor
+from ._pca import variances_along
 
 MAX_COMPONENTS = 32
-SHARE_OF_WHOLE = 0.5  # of the rows, in the second training
-KNEE = 0.7  # Jolliffe's
 
 
 class NestedAutoencoder(BaseAutoencoder):
@@ -43,8 +48,9 @@ class NestedAutoencoder(BaseAutoencoder):
     n_components : int, float or "auto", default="auto"
         Width of the code. A float in (0, 1) asks for the fewest components that explain this share
         of the variance of held-out rows. "auto" looks for the knee of the curve: it keeps the
-        components up to the last one whose gain is more than 0.7 of the average gain of the
-        max_components (Jolliffe's version of Kaiser's rule, for gains in the place of eigenvalues).
+        components up to the last one that gains more than 0.7 of the average over the
+        max_components (Jolliffe's version of Kaiser's rule, for gains in the place of eigenvalues),
+        or halves what was left unexplained.
     max_components : int, default=None
         How many components are tried. None for n_components if that is an int, else
         for 32. There are never more than features, unless n_components is.
@@ -66,7 +72,7 @@ class NestedAutoencoder(BaseAutoencoder):
         exponential. A callable ``loss(reconstruction, x)`` returns one value per row.
     init : {"pca", "random"}, default="pca"
         Where training starts. "pca" needs linear paths; "random" builds none.
-    alpha : float, default=0.6
+    alpha : float, default=0.3
         Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
         More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths
         it keeps it nearer to the mean.
@@ -83,7 +89,7 @@ class NestedAutoencoder(BaseAutoencoder):
     tol : float, default=1e-3
         Smallest decrease of the loss that counts as one. For the squared error it is a share of the
         variance.
-    n_iter_no_change : int, default=8
+    n_iter_no_change : int, default=10
         Training ends when more epochs than this pass without a decrease by `tol`.
     early_stopping : bool or "auto", default="auto"
         Whether to hold rows out, whose loss then decides what the best weights are, when to stop,
@@ -144,11 +150,13 @@ class NestedAutoencoder(BaseAutoencoder):
 
     Notes
     -----
-    In the first training all numbers of units are equally likely. The decoder is told which units
-    it has: zero alone would also be a value. In the second training half of the rows are
-    reconstructed from all units that are left, so the order of the units stays. Held-out rows
-    decide when to stop, what the best weights are, and how many components there are; where
-    training is not significantly better than PCA on them, the curve is that of PCA, as for
+    In the first training the first b units are kept with a probability proportional to
+    ``(b * (u + 0.05))**-0.5``, where u is the share of the variance that b principal components
+    leave. The decoder is told which units it has: zero alone would also be a value. In the second
+    training 0.7 of the rows are reconstructed from all units that are left; with the others, and
+    probabilities proportional to 1 / b, the order of the units stays. Held-out rows decide when to
+    stop, what the best weights are, and how many components there are; where training is not
+    significantly better than PCA on them, the curve is that of PCA, as for
     `AutoencoderTransformer`.
 
     With few components the order has a price: the first ones serve all numbers of components, and
@@ -197,13 +205,13 @@ class NestedAutoencoder(BaseAutoencoder):
         architecture=None,
         loss="squared_error",
         init="pca",
-        alpha=0.6,
+        alpha=0.3,
         solver="adam",
         batch_size="auto",
         learning_rate_init=0.01,
         max_iter=500,
         tol=1e-3,
-        n_iter_no_change=8,
+        n_iter_no_change=10,
         early_stopping="auto",
         validation_fraction=0.15,
         warm_start=False,
@@ -315,9 +323,9 @@ class NestedAutoencoder(BaseAutoencoder):
 
     def _collect_parts(self, X):
         parts = super()._collect_parts(X)
-        parts["share_of_whole"] = SHARE_OF_WHOLE
-        if hasattr(self, "module_") and not isinstance(self.n_components, Integral):
-            parts["n_components"] = self._n_features_out
+        if not isinstance(self.n_components, Integral):
+            parts["n_components"] = getattr(self, "_n_features_out", self._n_tried())
+        parts["shares"] = shares_with_whole(parts["n_components"])
         return parts
 
     def _n_tried(self):
@@ -342,9 +350,8 @@ class NestedAutoencoder(BaseAutoencoder):
         return AutoencoderModule(encoder, decoder, n_features, link)
 
     def _make_objective(self, parts, module, seed, device):
-        objective = NestedObjective.like(super()._make_objective(parts, module, seed, device))
-        objective.share_of_whole = parts["share_of_whole"]
-        return objective
+        objective = super()._make_objective(parts, module, seed, device)
+        return NestedObjective.like(objective, parts["shares"])
 
     def _automatic_batch_size(self, n_rows):
         return n_rows if n_rows <= FEW_ROWS else min(max(n_rows // 8, 32), 400)
@@ -367,15 +374,17 @@ class NestedAutoencoder(BaseAutoencoder):
             self._train(net, train)
             self.reconstruction_curve_ = self._curve(net.module, judges)
             return Learned(net, settings)
-        parts |= {"n_components": self._n_tried(), "share_of_whole": 0.0}
+        parts["n_components"] = self._n_tried()
         wide = self._new_module(parts, X, weight, train, seed)
+        parts["shares"] = shares_of_widths(self._unexplained_by_pca(wide, parts, train, seed))
         first = net_of(wide)
         self._train(first, train)
         is_pca = self._is_better_as_pca(parts, first.monitor)
         if is_pca:
             self._start_at_pca(wide, parts, train, seed)
         curve = self._curve(wide, judges)
-        parts |= {"n_components": self._choose(curve), "share_of_whole": SHARE_OF_WHOLE}
+        parts["n_components"] = self._choose(curve)
+        parts["shares"] = shares_with_whole(parts["n_components"])
         narrow = self._build_module(parts, X.dtype, seed)
         keep_first_units(wide, narrow)
         second = net_of(narrow)
@@ -390,12 +399,20 @@ class NestedAutoencoder(BaseAutoencoder):
         self.reconstruction_curve_ = curve
         return Learned(second, settings, is_pca)
 
+    def _unexplained_by_pca(self, module, parts, rows, seed):
+        """Return the share of the variance that 1, 2, ... principal components leave."""
+        n_components, n_features = parts["n_components"], self.n_features_in_
+        axes = self._principal_axes(module, min(n_components, n_features), rows, seed).numpy()
+        variances = variances_along(rows.X, axes, rows.weights())
+        explained = np.cumsum(variances) / (n_features * module.scale.item() ** 2)
+        return np.pad(1 - explained, (0, n_components - len(axes))).clip(0)
+
     def _choose(self, curve):
         """Return the number of components that n_components asks for."""
         if isinstance(self.n_components, Integral):
             return self.n_components
         if self.n_components == "auto":
-            return knee(curve)
+            return knee(curve, self.n_features_in_)
         enough = curve >= self.n_components
         return int(enough.argmax()) + 1 if enough.any() else len(curve)
 
@@ -442,22 +459,27 @@ class NestedAutoencoder(BaseAutoencoder):
             )
 
 
-def knee(curve):
+def knee(curve, n_features):
     """Return how many components precede the knee of a curve of R².
 
-    They are those up to the last one that adds more than 0.7 of what a component adds on average:
-    the point from which on the curve is flatter than the line to its end. Jolliffe (1972) keeps the
-    principal components whose eigenvalue exceeds 0.7 of the mean one.
+    They are those up to the last one that is worth it: whose gain is more than 0.7 of the average
+    gain (Jolliffe 1972, of eigenvalues), so that the curve is flatter afterwards than the line to
+    its end; or which leaves less than half unexplained of what was, and gains at least a tenth of
+    the average. The latter says nothing of as many components as features, which leave nothing.
 
     Parameters
     ----------
     curve : ndarray of shape (n_components,)
         R² with 1, 2, ... components.
+    n_features : int
 
     Returns
     -------
     n_components : int
     """
     gains = np.diff(curve, prepend=0)
-    worth = np.flatnonzero(gains > KNEE * curve[-1] / len(curve))
+    average = curve[-1] / len(curve)
+    halves = 2 * (1 - curve) < 1 - (curve - gains)
+    halves[n_features - 1 :] = False
+    worth = np.flatnonzero((gains > 0.7 * average) | (halves & (gains > 0.1 * average)))
     return int(worth[-1]) + 1 if len(worth) else 1

@@ -7,7 +7,8 @@ from torch import nn
 from ._module import Output
 from ._objective import Objective
 
-N_JUDGED = 8  # numbers of units that held-out rows are decoded from in each epoch
+N_JUDGED = 4  # numbers of units that held-out rows are decoded from in each epoch
+WHOLE = 0.7  # of the rows, when all units matter most
 
 
 class PrefixDecoder(nn.Module):
@@ -67,9 +68,9 @@ class PrefixDecoder(nn.Module):
 class NestedObjective(Objective):
     """Loss of the reconstruction from the first units of a code, their number drawn for each row.
 
-    Rippel et al. (2014). Learning ordered representations with nested dropout. ICML. There the
-    number is geometric; here all numbers are as likely. Outside of training the loss is the mean
-    over numbers.
+    Outside of training the loss is the mean over numbers, by the same shares.
+
+    Rippel et al. (2014). Learning ordered representations with nested dropout. ICML.
 
     Parameters
     ----------
@@ -78,50 +79,91 @@ class NestedObjective(Objective):
 
     Attributes
     ----------
-    share_of_whole : float
-        Share of the rows that are decoded from all units, besides those that draw this number.
+    shares : Tensor of shape (n_components,)
+        How likely each number of units is.
     """
 
-    share_of_whole = 0.0
-
     @classmethod
-    def like(cls, objective):
+    def like(cls, objective, shares):
         """Return the nested objective of the parts of another one."""
-        return cls(
-            objective.loss,
-            unit=objective.unit,
-            seed=objective.seed,
-            device=objective.generator.device,
-        )
+        device = objective.generator.device
+        nested = cls(objective.loss, unit=objective.unit, seed=objective.seed, device=device)
+        nested.shares = torch.from_numpy(shares).float().to(device)
+        return nested
 
     def _output(self, module, seen, generator):
         code = module.encode(seen)
-        widths = self._draw_widths(code, generator) if self.training else None
+        widths = self._draw_widths(len(code), generator) if self.training else None
         return Output(module.to_data(module.decoder(code, widths)), code, seen)
 
-    def _draw_widths(self, code, generator):
-        """Return how many units each row keeps: all numbers equally often in a batch, but one."""
-        n_rows, n_components = code.shape
-        where = torch.randperm(n_rows, generator=generator, device=code.device)
-        start = torch.rand((), generator=generator, device=code.device)
-        spread = (where + start) / n_rows  # evenly over [0, 1), in no order
-        share = self.share_of_whole
-        drawn = (spread - share) / (1 - share) * n_components
-        widths = (1 + drawn).long().clamp_max(n_components)
-        return torch.where(spread < share, n_components, widths)
+    def _draw_widths(self, n_rows, generator):
+        """Return how many units each row keeps; each number as often in a batch as it can be."""
+        device = self.shares.device
+        order = torch.randperm(n_rows, generator=generator, device=device)
+        spread = (order + torch.rand((), generator=generator, device=device)) / n_rows
+        edges = self.shares.cumsum(0)[:-1]
+        return 1 + torch.searchsorted(edges, spread, right=True)
 
     def _loss_values(self, module, output, x):
         loss_values = super()._loss_values
         if self.training:
             return loss_values(module, output, x)
-        n_components = output.code.shape[1]
-        widths = np.unique(np.linspace(1, n_components, N_JUDGED).round().astype(int))
-        values = [loss_values(module, self._cut(module, output, k), x) for k in widths]
-        mean = torch.stack(values).mean(dim=0)
-        return torch.lerp(mean, values[-1], self.share_of_whole)
+        total, before = 0.0, 0
+        for width in judged_widths(len(self.shares)):
+            share = self.shares[before:width].sum()
+            reconstruction = module.decode(output.code[:, :width])
+            cut = output._replace(reconstruction=reconstruction)
+            total = total + share * loss_values(module, cut, x)
+            before = width
+        return total
 
-    def _cut(self, module, output, width):
-        return output._replace(reconstruction=module.decode(output.code[:, :width]))
+
+def judged_widths(n_components):
+    """Return up to 4 numbers of units, evenly from 1 to all.
+
+    Parameters
+    ----------
+    n_components : int
+    """
+    return np.unique(np.linspace(1, n_components, N_JUDGED).round().astype(int)).tolist()
+
+
+def shares_of_widths(unexplained):
+    """Return how likely it should be to keep the first b units.
+
+    Proportional to ``(b * (unexplained[b - 1] + 0.05))**-0.5``: few units need the practice, and
+    what many leave unexplained is small.
+
+    Parameters
+    ----------
+    unexplained : ndarray of shape (n_components,)
+        Share of the variance that the first 1, 2, ... principal components leave.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_components,)
+    """
+    widths = np.arange(1, len(unexplained) + 1)
+    shares = (widths * (unexplained + 0.05)) ** -0.5
+    return shares / shares.sum()
+
+
+def shares_with_whole(n_components):
+    """Return how likely it should be to keep the first b units, if all of them matter most.
+
+    Parameters
+    ----------
+    n_components : int
+
+    Returns
+    -------
+    shares : ndarray of shape (n_components,)
+        Proportional to 1 / b, after 0.7 for all units.
+    """
+    shares = 1 / np.arange(1, n_components + 1)
+    shares *= (1 - WHOLE) / shares.sum()
+    shares[-1] += WHOLE
+    return shares
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from ._geodesics import CANDIDATES, NeighborSearch, landmark_geodesics, unexplai
 __all__ = [
     "continuity",
     "geodesic_correlation",
+    "intrinsic_dimension",
     "neighborhood_preservation",
     "procrustes_score",
     "residual_variance",
@@ -391,6 +392,88 @@ def _landmark_distances(X, Z, n_neighbors, n_landmarks, metric, random_state):
     )
     landmarks = first[geodesics.landmarks]
     return geodesics.distances[point.ravel()], cdist(Z, Z[landmarks])
+
+
+def intrinsic_dimension(X, method="two_nn", *, n_neighbors=20):
+    """Number of dimensions that the data fills locally, however many features it has.
+
+    A cross-check for the number of components of an embedding: it looks at distances to nearest
+    neighbours only and fits no embedding. Noise fills all dimensions, so it raises the estimate, as
+    far as the scale looked at: "two_nn" looks at the two nearest neighbours and sees mostly noise
+    in noisy data; "mle" averages over n_neighbors and sees less of it, but more of the curvature
+    and of the border of the data, which lower it. Both fall short of large dimensions, ten and
+    more, unless there are very many rows. It needs the package scikit-dimension
+    (``pip install 'sklearn_ae[dimension]'``), which has a dozen more such estimators.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Data of at least two features. Equal rows count once.
+    method : {"two_nn", "mle"}, default="two_nn"
+        "two_nn": the distribution of the ratio of the distances to the second and the first
+        neighbour (Facco et al. 2017). "mle": maximum likelihood of the distances to n_neighbors
+        neighbours, at each row, averaged (Levina & Bickel 2004).
+    n_neighbors : int, default=20
+        For "mle": how many neighbours; fewer than there are different rows.
+
+    Returns
+    -------
+    dimension : float
+        Not rounded.
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown, or there are too few different rows or features.
+    ImportError
+        If scikit-dimension is not installed.
+
+    See Also
+    --------
+    residual_variance : What a map of a certain dimension leaves of the geodesic distances.
+
+    References
+    ----------
+    .. [1] E. Facco, M. d'Errico, A. Rodriguez and A. Laio. Estimating the intrinsic dimension of
+       datasets by a minimal neighborhood information. Scientific Reports 7, 12140, 2017.
+    .. [2] E. Levina and P. J. Bickel. Maximum likelihood estimation of intrinsic dimension.
+       Advances in Neural Information Processing Systems 17, 2004.
+    .. [3] J. Bac, E. M. Mirkes, A. N. Gorban, I. Tyukin and A. Zinovyev. Scikit-dimension: a Python
+       package for intrinsic dimension estimation. Entropy 23, 1368, 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_swiss_roll
+    >>> from sklearn_ae.metrics import intrinsic_dimension
+    >>> for noise in 0.0, 0.3:
+    ...     X, _ = make_swiss_roll(1000, noise=noise, random_state=0)
+    ...     print(f"{intrinsic_dimension(X):.1f} {intrinsic_dimension(X, 'mle'):.1f}")
+    2.0 1.9
+    2.4 2.0
+    """
+    if method not in ("two_nn", "mle"):
+        raise ValueError(f"method={method!r} is unknown; choose 'two_nn' or 'mle'.")
+    X = check_array(X, dtype=np.float64, input_name="X", ensure_min_features=2)
+    X = np.unique(X, axis=0)  # equal rows are at distance zero, which no dimension explains
+    if method == "mle":
+        _check_neighbors(n_neighbors, len(X), below=len(X))
+    elif len(X) < 4:
+        raise ValueError(
+            f"X has {len(X)} different rows, but method='two_nn' needs at least 4: two neighbours "
+            "of each, and some to compare. Pass more rows."
+        )
+    try:
+        from skdim.id import MLE, TwoNN
+    except ImportError as error:
+        raise ImportError(
+            "intrinsic_dimension needs scikit-dimension: pip install 'sklearn_ae[dimension]'."
+        ) from error
+    from sklearn.neighbors import NearestNeighbors  # longer to import than all of ours
+
+    if method == "mle":
+        return float(MLE().fit(X, n_neighbors=n_neighbors).dimension_)
+    distances, _ = NearestNeighbors(n_neighbors=2).fit(X).kneighbors()
+    return float(TwoNN(dist=True).fit(distances).dimension_)
 
 
 def _neighbors(X, n_neighbors, metric="euclidean"):
