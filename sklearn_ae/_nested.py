@@ -89,7 +89,7 @@ class NestedAutoencoder(BaseAutoencoder):
     tol : float, default=1e-3
         Smallest decrease of the loss that counts as one. For the squared error it is a share of the
         variance.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int, default=8
         Training ends when more epochs than this pass without a decrease by `tol`.
     early_stopping : bool or "auto", default="auto"
         Whether to hold rows out, whose loss then decides what the best weights are, when to stop,
@@ -151,7 +151,7 @@ class NestedAutoencoder(BaseAutoencoder):
     Notes
     -----
     In the first training the first b units are kept with a probability proportional to
-    ``(b * (u + 0.05))**-0.5``, where u is the share of the variance that b principal components
+    ``(b * (u + 0.02))**-0.5``, where u is the share of the variance that b principal components
     leave. The decoder is told which units it has: zero alone would also be a value. In the second
     training 0.7 of the rows are reconstructed from all units that are left; with the others, and
     probabilities proportional to 1 / b, the order of the units stays. Held-out rows decide when to
@@ -161,9 +161,6 @@ class NestedAutoencoder(BaseAutoencoder):
 
     With few components the order has a price: the first ones serve all numbers of components, and
     reconstruct less than a code of that width alone. From four on it is small.
-
-    `partial_fit` holds no rows out and cannot choose: it wants an int, or goes on with what `fit`
-    has chosen.
 
     References
     ----------
@@ -211,7 +208,7 @@ class NestedAutoencoder(BaseAutoencoder):
         learning_rate_init=0.01,
         max_iter=500,
         tol=1e-3,
-        n_iter_no_change=10,
+        n_iter_no_change=8,
         early_stopping="auto",
         validation_fraction=0.15,
         warm_start=False,
@@ -249,8 +246,8 @@ class NestedAutoencoder(BaseAutoencoder):
         """Train on the rows of X for one epoch, from where the last call left off.
 
         The first call sets the centring, the scale and the start from its X; make it a
-        representative one. Nothing is held out, so n_components has to be an int, or what a call
-        of `fit` before has chosen is kept.
+        representative one. Unless n_components is an int, it is a call of `fit`, which chooses how
+        many components there are. Afterwards nothing is held out.
 
         Parameters
         ----------
@@ -269,15 +266,12 @@ class NestedAutoencoder(BaseAutoencoder):
         Raises
         ------
         ValueError
-            If X, the weights or a parameter cannot be used, or n_components is yet to be chosen.
+            If X, the weights or a parameter cannot be used.
         RuntimeError
             If the loss diverges even at a much smaller learning rate.
         """
         if not (hasattr(self, "module_") or isinstance(self.n_components, Integral)):
-            raise ValueError(
-                f"n_components={self.n_components!r} is chosen on rows that are held out, and "
-                "partial_fit holds out none. Give an int, or call fit first."
-            )
+            return self.fit(X, y, sample_weight)
         return super().partial_fit(X, y, sample_weight)
 
     def inverse_transform(self, X):

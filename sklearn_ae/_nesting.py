@@ -72,11 +72,6 @@ class NestedObjective(Objective):
 
     Rippel et al. (2014). Learning ordered representations with nested dropout. ICML.
 
-    Parameters
-    ----------
-    *args, **kwargs
-        As for `Objective`.
-
     Attributes
     ----------
     shares : Tensor of shape (n_components,)
@@ -131,8 +126,9 @@ def judged_widths(n_components):
 def shares_of_widths(unexplained):
     """Return how likely it should be to keep the first b units.
 
-    Proportional to ``(b * (unexplained[b - 1] + 0.05))**-0.5``: few units need the practice, and
-    what many leave unexplained is small.
+    Proportional to ``(b * (unexplained[b - 1] + 0.02))**-0.5``: few units need the practice, and
+    what many leave unexplained is small. Where they leave nothing, there is nothing to learn, and
+    the smallest of the others stands in.
 
     Parameters
     ----------
@@ -144,7 +140,8 @@ def shares_of_widths(unexplained):
     shares : ndarray of shape (n_components,)
     """
     widths = np.arange(1, len(unexplained) + 1)
-    shares = (widths * (unexplained + 0.05)) ** -0.5
+    least = min(unexplained[unexplained > 1e-6], default=1.0)
+    shares = (widths * (np.maximum(unexplained, least) + 0.02)) ** -0.5
     return shares / shares.sum()
 
 

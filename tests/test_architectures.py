@@ -338,3 +338,29 @@ def test_number_of_units_to_keep_is_a_searchable_parameter():
     assert architecture.get_params()["code_activation__k"] == 3
     assert clone(architecture).set_params(code_activation__k=2).code_activation.k == 2
     assert architecture.code_activation.k == 3
+
+
+# Turning the code
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [MLP((8,)), MLP(()), MLP((8, 6), skip=False), MLP((8,), tied=True), MLP((), tied=True)],
+    ids=repr,
+)
+def test_turned_code_is_the_code_along_axes_and_decodes_to_the_same(architecture):
+    encoder, decoder = (part.double() for part in architecture.build(5, 3))
+    x = torch.randn(20, 5).double()
+    code, back = encoder(x), decoder(encoder(x))
+    centre, axes = torch.randn(3).double(), torch.linalg.qr(torch.randn(3, 3).double())[0]
+    assert encoder.can_turn
+    assert decoder.can_turn
+    encoder.turn_output(centre, axes)
+    decoder.turn_input(centre, axes)
+    torch.testing.assert_close(encoder(x), (code - centre) @ axes.T)
+    torch.testing.assert_close(decoder(encoder(x)), back)
+
+
+def test_codes_with_an_activation_or_columns_of_unit_norm_cannot_turn():
+    assert not MLP((8,), code_activation="relu").build(5, 3)[0].can_turn
+    assert not MLP((8,), unit_norm=True).build(5, 3)[1].can_turn

@@ -187,6 +187,27 @@ def test_rounds_of_all_trainings_are_subcontexts_of_one_fit():
     assert recorder.max_subtasks == 6
 
 
+def test_epochs_of_both_trainings_of_a_nested_autoencoder_are_subcontexts_with_models_that_work():
+    class Widths(Recorder):
+        def on_fit_task_end(self, estimator, context, reconstruction_attributes=None, **kwargs):
+            super().on_fit_task_end(estimator, context)
+            if context.parent is not None:
+                model = clone(estimator)
+                vars(model).update(reconstruction_attributes())
+                self.widths.append(model.transform(X).shape[1])
+
+    estimator, recorder = (
+        NestedAutoencoder(2, max_components=3, max_iter=4, random_state=0),
+        Widths(),
+    )
+    if without_callbacks(estimator):
+        return
+    recorder.widths = []
+    estimator.set_callbacks(recorder).fit(X)
+    assert recorder.widths == 4 * [3] + 4 * [2]
+    assert recorder.max_subtasks == 8
+
+
 def test_subcontexts_end_in_trainings_that_diverge_before_one_learns():
     estimator, recorder = geodesic(max_steps=300, learning_rate_init=10.0), Recorder()
     if without_callbacks(estimator):

@@ -1,3 +1,4 @@
+import sys
 import tracemalloc
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.manifold import trustworthiness
 from sklearn_ae.metrics import (
     continuity,
     geodesic_correlation,
+    intrinsic_dimension,
     neighborhood_preservation,
     procrustes_score,
     residual_variance,
@@ -406,3 +408,60 @@ def test_an_unknown_method_is_refused():
 def test_distances_are_no_data(metric):
     with pytest.raises(ValueError, match=r"metric='precomputed' is not possible.*Pass the data"):
         metric(table(), table(), metric="precomputed")
+
+
+# How many dimensions
+
+
+@pytest.mark.parametrize(("method", "error"), [("two_nn", 0.15), ("mle", 0.12)])
+@pytest.mark.parametrize("dimension", [1, 2, 5])
+def test_dimension_of_a_cube_in_a_larger_space(dimension, method, error):
+    random = np.random.RandomState(0)
+    axes = np.linalg.qr(random.normal(size=(10, dimension)))[0]
+    X = random.uniform(size=(3000, dimension)) @ axes.T
+    assert intrinsic_dimension(X, method) == pytest.approx(dimension, rel=error)
+
+
+def test_noise_inflates_the_dimension_and_two_nn_most():
+    quiet, noisy = (make_swiss_roll(1000, noise=noise, random_state=0)[0] for noise in (0, 0.5))
+    two_nn, mle = (
+        intrinsic_dimension(noisy, method) - intrinsic_dimension(quiet, method)
+        for method in ("two_nn", "mle")
+    )
+    assert two_nn > mle > 0.1
+    assert two_nn > 0.4
+
+
+@pytest.mark.parametrize("method", ["two_nn", "mle"])
+def test_equal_rows_do_not_change_the_dimension(method):
+    X = np.random.RandomState(0).normal(size=(200, 2))
+    assert intrinsic_dimension(np.repeat(X, 3, axis=0), method) == intrinsic_dimension(
+        np.unique(X, axis=0), method
+    )
+
+
+def test_dimension_does_not_depend_on_units():
+    X = np.random.RandomState(0).normal(size=(500, 3))
+    assert intrinsic_dimension(1e6 * X) == pytest.approx(intrinsic_dimension(X))
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"method": "three_nn"}, "method='three_nn' is unknown"),
+        ({"method": "mle", "n_neighbors": 20}, "n_neighbors=20 should be"),
+        ({"X": np.zeros((10, 2))}, "X has 1 different rows"),
+        ({"X": np.zeros((10, 1))}, "minimum of 2 is required"),
+        ({"X": np.full((10, 2), np.nan)}, "NaN"),
+    ],
+)
+def test_dimension_of_bad_input_is_refused(params, message):
+    params = {"X": np.random.RandomState(0).normal(size=(20, 2))} | params
+    with pytest.raises(ValueError, match=message):
+        intrinsic_dimension(**params)
+
+
+def test_dimension_without_the_package_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skdim.id", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn_ae\[dimension\]'"):
+        intrinsic_dimension(np.random.RandomState(0).normal(size=(20, 2)))

@@ -239,9 +239,11 @@ def test_wide_code_without_a_reason_warns():
 # Going on
 
 
-def test_partial_fit_cannot_choose():
-    with pytest.raises(ValueError, match=r"n_components='auto' is chosen on rows"):
-        quick().partial_fit(X)
+def test_first_partial_fit_that_has_to_choose_is_a_fit():
+    model, begun = quick(0.9).fit(X), quick(0.9).partial_fit(X)
+    assert begun.transform(X).tobytes() == model.transform(X).tobytes()
+    assert begun.partial_fit(X).n_components_ == model.n_components_
+    assert begun.n_iter_ == model.n_iter_ + 1
 
 
 def test_partial_fit_goes_on_with_what_fit_has_chosen():
