@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
-from sklearn_ae import AutoencoderTransformer, GeodesicAutoencoder
+from sklearn_ae import AutoencoderTransformer, GeodesicAutoencoder, NestedAutoencoder
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Training stopped at max_iter"),
