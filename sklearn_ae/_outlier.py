@@ -1,0 +1,309 @@
+"""AutoencoderOutlierDetector: rows that do not lie on the manifold, and the features to blame."""
+
+from contextlib import contextmanager
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import pinvh
+from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
+from sklearn.covariance import ledoit_wolf
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._autoencoder import AutoencoderTransformer
+from .corruptions import GaussianNoise
+
+N_NEIGHBORS = 5
+MAX_SAMPLED = 1000  # rows that the density around all others is judged by
+MAX_REFERENCES = 5000  # rows that new ones are compared with
+FEW_ROWS = 8  # of fewer none can be spared for calibration
+FALSE_ALARMS = 0.05  # share of rows like the training data below the automatic threshold
+ROWS_AT_A_TIME = 4096
+SMALLEST = 0.01  # standard deviations: smaller residuals and distances are not told from none
+
+
+def sparsely_surrounded(Z, share, random_state):
+    """Return the share of rows that are farthest from their neighbours, as a mask.
+
+    The neighbour is one far down the list, so that outliers do not vouch for each other: a group of
+    up to `share` of the rows is still far from it.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_features)
+    share : float
+    random_state : RandomState
+    """
+    n_samples = len(Z)
+    sampled = random_state.permutation(n_samples)[:MAX_SAMPLED]
+    k = min(max(int(share * len(sampled)), 1) + 1, len(sampled))
+    distance = NearestNeighbors(n_neighbors=k).fit(Z[sampled]).kneighbors(Z)[0][:, -1]
+    mask = np.zeros(n_samples, dtype=bool)
+    mask[np.argsort(distance, kind="stable")[n_samples - int(share * n_samples) :]] = True
+    return mask
+
+
+def shrunk_precision(Z):
+    """Return the inverse of the covariance of centred rows, shrunk after Ledoit & Wolf.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_features)
+    """
+    covariance = ledoit_wolf(Z, assume_centered=True)[0]
+    return pinvh(covariance + SMALLEST**2 * np.eye(len(covariance)))
+
+
+def mean_distance(Z, references, k=N_NEIGHBORS):
+    """Return the mean distance of rows to the k nearest references other than themselves.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_features)
+    references : ndarray of shape (n_references, n_features)
+    k : int, default=5
+    """
+    k = min(k + 1, len(references))
+    index = NearestNeighbors(n_neighbors=k).fit(references).kneighbors(Z, return_distance=False)
+    # The neighbours are found by a formula that rounds; near zero only the plain one is exact.
+    distance = np.linalg.norm(Z[:, None] - references[index], axis=2)
+    distance.sort(axis=1)
+    if k == 1:
+        return distance[:, 0]
+    is_itself = distance[:, 0] < 1e-6 * np.sqrt(Z.shape[1])
+    left_out = np.where(is_itself, distance[:, 0], distance[:, -1])
+    return (distance.sum(axis=1) - left_out) / (k - 1)
+
+
+def spread(X, all_rows):
+    """Return the standard deviation of each column, or that of all rows where it is constant.
+
+    Parameters
+    ----------
+    X, all_rows : ndarray of shape (n_samples, n_features)
+    """
+    scale = X.std(axis=0)
+    rounding = 1e-10 * np.abs(X).max(axis=0)
+    scale = np.where(scale > rounding, scale, all_rows.std(axis=0))
+    return np.where(scale > rounding, scale, 1.0)
+
+
+def normal_size(Z, smallest):
+    """Return the standard deviation of each centred column, judged by the better two thirds.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_features)
+    smallest : float
+    """
+    return np.maximum(np.quantile(np.abs(Z), 0.6827, axis=0), smallest)
+
+
+def default_autoencoder(n_features):
+    """Return the autoencoder for tables of some width.
+
+    Parameters
+    ----------
+    n_features : int
+    """
+    if n_features == 1:  # a code as wide as the data would be a copy
+        return AutoencoderTransformer(1, corruption=GaussianNoise(0.1))
+    return AutoencoderTransformer(min(n_features // 2, 16))
+
+
+def along(detector, reconstruction, residual):
+    """Return how far rows lie, along the manifold, from those of the training data."""
+    return mean_distance(reconstruction, detector._references)
+
+
+def off(detector, reconstruction, residual):
+    """Return how far rows lie off the manifold: the Mahalanobis distance of the residual."""
+    squares = np.einsum("ij,jk,ik->i", residual, detector.residual_precision_, residual)
+    return np.sqrt(np.maximum(squares, 0) / residual.shape[1])
+
+
+def combined(detector, reconstruction, residual):
+    """Return the geometric mean of the distances along and off the manifold, 1 for a typical row.
+
+    As a product it knows no exchange rate between the two.
+    """
+    distances = np.stack([f(detector, reconstruction, residual) for f in (along, off)])
+    return np.sqrt(np.prod(distances / detector._typical[:, None] + SMALLEST, axis=0))
+
+
+def standardised(detector, reconstruction, residual):
+    """Return the mean square of the residuals, each in units of its feature's normal residual."""
+    return np.square(residual / detector._residual_scale).mean(axis=1)
+
+
+def squared_error(detector, reconstruction, residual):
+    """Return the sum of squared residuals."""
+    return np.square(residual).sum(axis=1)
+
+
+MEASURES = {
+    "combined": combined,
+    "mahalanobis": off,
+    "code": along,
+    "standardised": standardised,
+    "squared_error": squared_error,
+}
+
+
+class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
+    """Outliers: rows that do not lie on the manifold that an autoencoder has learned."""
+
+    _parameter_constraints: dict = {
+        "autoencoder": [HasMethods(["fit", "transform", "inverse_transform"]), None],
+        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "measure": [StrOptions(set(MEASURES))],
+        "trim": [Interval(Real, 0, 0.5, closed="left")],
+        "calibration_fraction": [Interval(Real, 0, 1, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        autoencoder=None,
+        *,
+        contamination="auto",
+        measure="combined",
+        trim=0.15,
+        calibration_fraction=0.2,
+        random_state=None,
+    ):
+        self.autoencoder = autoencoder
+        self.contamination = contamination
+        self.measure = measure
+        self.trim = trim
+        self.calibration_fraction = calibration_fraction
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        with self._unchanged_on_error():
+            X = validate_data(self, X, dtype=np.float64)
+            random_state = check_random_state(self.random_state)
+            train, held_out = self._split(len(X), random_state)
+            self._learn(X[train], random_state)
+            self.calibration_scores_ = np.sort(self._score(X[held_out]))
+            self._error_scale = normal_size(self._deviations(X[held_out]), smallest=0.5)
+            self.offset_ = self._threshold(X)
+        return self
+
+    def score_samples(self, X):
+        return self._score(self._check(X))
+
+    def decision_function(self, X):
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X):
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def p_values(self, X):
+        scores = self.score_samples(X)
+        n_lower = np.searchsorted(self.calibration_scores_, scores, side="right")
+        return (1 + n_lower) / (1 + len(self.calibration_scores_))
+
+    def feature_errors(self, X):
+        return np.abs(self._deviations(self._check(X))) / self._error_scale
+
+    def explain(self, X, top=3):
+        rows = X.index if isinstance(X, pd.DataFrame) else None
+        X = self._check(X)
+        if not isinstance(top, Integral) or top < 1:
+            raise ValueError(f"top={top!r} must be an integer of at least 1: how many features.")
+        deviations = self._deviations(X)
+        errors = np.abs(deviations) / self._error_scale
+        expected = X - deviations / np.sqrt(np.diag(self._precision)) * self._scale
+        worst = np.argsort(-errors, axis=1, kind="stable")[:, :top]
+        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
+        columns = {"observed": X, "expected": expected, "error": errors}
+        ranks = range(1, worst.shape[1] + 1)
+        rows = range(len(X)) if rows is None else rows
+        return pd.DataFrame(
+            {"feature": np.asarray(names, dtype=object)[worst].ravel()}
+            | {name: np.take_along_axis(of, worst, axis=1).ravel() for name, of in columns.items()},
+            index=pd.MultiIndex.from_product([rows, ranks], names=["row", "rank"]),
+        )
+
+    def _check(self, X):
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False)
+
+    def _split(self, n_samples, random_state):
+        """Return the rows to learn from and those to calibrate by: all of them, if they are few."""
+        order = random_state.permutation(n_samples)
+        n_held_out = round(self.calibration_fraction * n_samples)
+        if n_samples < FEW_ROWS or n_held_out == 0:
+            return order, order
+        return order[n_held_out:], order[:n_held_out]
+
+    def _learn(self, X, random_state):
+        """Learn from the rows that are not sparsely surrounded what normal ones are like."""
+        self._centre, self._scale = X.mean(axis=0), spread(X, X)
+        kept = ~sparsely_surrounded(self._standardised(X), self.trim, random_state)
+        self._centre, self._scale = X[kept].mean(axis=0), spread(X[kept], X)
+        Z = self._standardised(X[kept])
+        self._precision = shrunk_precision(Z)
+        self.autoencoder_ = self._seeded_autoencoder(random_state).fit(Z)
+        reconstruction = self._reconstruct(Z)
+        residual = Z - reconstruction
+        self._residual_scale = normal_size(residual, smallest=SMALLEST)
+        self.residual_precision_ = shrunk_precision(residual)
+        some = random_state.permutation(len(Z))[:MAX_REFERENCES]
+        self._references = reconstruction[some]
+        distances = [f(self, reconstruction[some], residual[some]) for f in (along, off)]
+        self._typical = np.maximum(np.median(distances, axis=1), SMALLEST)
+
+    def _seeded_autoencoder(self, random_state):
+        """Return an untrained copy of the autoencoder, seeded where it has no seed of its own."""
+        if self.autoencoder is None:
+            autoencoder = default_autoencoder(self.n_features_in_)
+        else:
+            autoencoder = clone(self.autoencoder)
+        for name, value in sorted(autoencoder.get_params().items()):
+            if value is None and (name == "random_state" or name.endswith("__random_state")):
+                autoencoder.set_params(**{name: random_state.randint(np.iinfo(np.int32).max)})
+        return autoencoder
+
+    def _standardised(self, X):
+        return (X - self._centre) / self._scale
+
+    def _reconstruct(self, Z):
+        autoencoder = self.autoencoder_
+        return np.asarray(autoencoder.inverse_transform(autoencoder.transform(Z)), dtype=float)
+
+    def _score(self, X):
+        """Return minus the outlyingness of rows."""
+        scores = np.empty(len(X))
+        for rows in gen_batches(len(X), ROWS_AT_A_TIME):
+            Z = self._standardised(X[rows])
+            reconstruction = self._reconstruct(Z)
+            scores[rows] = -MEASURES[self.measure](self, reconstruction, Z - reconstruction)
+        return scores
+
+    def _deviations(self, X):
+        """Return how far each value is from what the others of its row lead one to expect."""
+        Z = self._standardised(X)
+        return Z @ self._precision / np.sqrt(np.diag(self._precision))
+
+    def _threshold(self, X):
+        """Return the score below which a row is an outlier."""
+        if self.contamination == "auto":
+            return float(np.quantile(self.calibration_scores_, FALSE_ALARMS))
+        return float(np.percentile(self._score(X), 100 * self.contamination))
+
+    @contextmanager
+    def _unchanged_on_error(self):
+        """Put everything back as it was if anything in the block fails."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
