@@ -39,7 +39,7 @@ def sparsely_surrounded(Z, share, random_state):
     """
     n_samples = len(Z)
     sampled = random_state.permutation(n_samples)[:MAX_SAMPLED]
-    k = min(max(int(share * len(sampled)), 1) + 1, len(sampled))
+    k = min(int(1.5 * share * len(sampled)) + 2, len(sampled))
     distance = NearestNeighbors(n_neighbors=k).fit(Z[sampled]).kneighbors(Z)[0][:, -1]
     mask = np.zeros(n_samples, dtype=bool)
     mask[np.argsort(distance, kind="stable")[n_samples - int(share * n_samples) :]] = True
@@ -53,8 +53,11 @@ def shrunk_precision(Z):
     ----------
     Z : ndarray of shape (n_samples, n_features)
     """
-    covariance = ledoit_wolf(Z, assume_centered=True)[0]
-    return pinvh(covariance + SMALLEST**2 * np.eye(len(covariance)))
+    n_samples, n_features = Z.shape
+    floor = SMALLEST**2 * np.eye(n_features)
+    if n_samples == 1:
+        return pinvh(floor)
+    return pinvh(ledoit_wolf(Z, assume_centered=True)[0] + floor)
 
 
 def mean_distance(Z, references, k=N_NEIGHBORS):
@@ -121,8 +124,8 @@ def along(detector, reconstruction, residual):
 
 def off(detector, reconstruction, residual):
     """Return how far rows lie off the manifold: the Mahalanobis distance of the residual."""
-    squares = np.einsum("ij,jk,ik->i", residual, detector.residual_precision_, residual)
-    return np.sqrt(np.maximum(squares, 0) / residual.shape[1])
+    squares = (residual @ detector._residual_precision * residual).mean(axis=1)
+    return np.sqrt(np.maximum(squares, 0))
 
 
 def combined(detector, reconstruction, residual):
@@ -154,7 +157,115 @@ MEASURES = {
 
 
 class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
-    """Outliers: rows that do not lie on the manifold that an autoencoder has learned."""
+    """Outliers: rows that do not lie on the manifold that an autoencoder has learned.
+
+    An autoencoder rebuilds what resembles its training data. A row can be odd in two ways: it lies
+    off the manifold and is rebuilt badly, or it lies on it, but far from where rows usually are.
+    The default `measure` multiplies both distances. `explain` names the features that give a row
+    away.
+
+    The training data may hold outliers itself (`fit_predict`), or be clean, with new rows to be
+    judged (`predict`). It needs no scaling: columns are standardised inside. Use
+    `sklearn.ensemble.IsolationForest` where outliers are extreme in single columns, when columns
+    are categories, or when fits must take milliseconds.
+
+    Parameters
+    ----------
+    autoencoder : estimator, default=None
+        What learns the manifold: any estimator of this package, or another with `fit`, `transform`
+        and `inverse_transform`, as PCA. It is copied, and sees standardised columns. None stands
+        for an `AutoencoderTransformer` with half as many components as features, at most 16.
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        Share of the rows of `fit` that are to be outliers. "auto" sets the threshold where 5 % of
+        rows held out are below it, so about 5 % of rows like the training data are false alarms.
+    measure : {"combined", "mahalanobis", "code", "standardised", "squared_error"}, \
+            default="combined"
+        What makes a row an outlier. "mahalanobis": its distance off the manifold, which is the
+        Mahalanobis distance of the residual. "code": its distance along the manifold to the five
+        nearest training rows, where codes are compared by what they decode to. "combined": the
+        geometric mean of these two, each relative to a typical row. "standardised": the mean square
+        of the residuals, each relative to its feature's normal residual. "squared_error": the sum
+        of squared residuals, in squared standard deviations.
+    trim : float in [0, 0.5), default=0.1
+        Share of the rows that are taken for outliers beforehand and not learned from: those in the
+        most sparsely populated places. It should not be below the share of outliers to be expected;
+        0 for clean data.
+    calibration_fraction : float in [0, 1), default=0.15
+        Share of the rows that is held out, to tell the scores of normal rows by. 0 calibrates by
+        the training rows, and so do fewer than 8 rows: p-values are then too small.
+    random_state : int, RandomState instance or None, default=None
+        Seeds which rows are held out, and the autoencoder where it has no seed of its own.
+
+    Attributes
+    ----------
+    autoencoder_ : estimator
+        The fitted autoencoder. It takes and returns standardised rows.
+    center_ : ndarray of shape (n_features_in_,)
+        Mean of the rows that were learned from.
+    scale_ : ndarray of shape (n_features_in_,)
+        Their standard deviations: ``(X - center_) / scale_`` are standardised rows.
+    offset_ : float
+        Scores below are outliers.
+    calibration_scores_ : ndarray
+        Scores of the rows held out, in increasing order.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if X had any that are strings.
+
+    See Also
+    --------
+    sklearn.neighbors.LocalOutlierFactor : Compares the density around rows; no training.
+    sklearn.ensemble.IsolationForest : Isolates rows by random cuts; fast, also for many rows.
+
+    Notes
+    -----
+    1. Rows are held out, and of the others those are dropped that are far from neighbours far down
+       the list, so that a group of outliers cannot vouch for itself. An autoencoder learns to
+       rebuild such groups if it is shown them; trimming after its training would be too late.
+    2. The autoencoder is trained on the rest, standardised. The covariance of the residuals is
+       shrunk (Ledoit & Wolf 2004).
+    3. The scores of the rows held out, which nothing has been learned from, give p-values that are
+       valid for exchangeable rows (Laxhammar & Falkman 2015; Bates et al. 2023), whatever the
+       autoencoder is like.
+
+    A row that decodes to the very place of a training row is taken for that row, and not for its
+    own neighbour. So scores of training rows need no separate method.
+
+    `feature_errors` does not use the residuals of the autoencoder. One damaged value moves the code
+    and with it all residuals, most of all relative to those features that are rebuilt well: of
+    iris flowers with one damaged value the largest relative residual found the right feature in
+    27 %. It compares each value with what the other features of its row lead one to expect, by
+    linear regression with a shrunk covariance, which found it in 98 %.
+
+    Beyond 5000 training rows, distances are taken to a random 5000 of them.
+
+    References
+    ----------
+    Bates, Candès, Lei, Romano, Sesia (2023). Testing for outliers with conformal p-values. Annals
+    of Statistics 51.
+
+    Laxhammar & Falkman (2015). Inductive conformal anomaly detection for sequential detection of
+    anomalous sub-trajectories. Annals of Mathematics and Artificial Intelligence 74.
+
+    Ledoit & Wolf (2004). A well-conditioned estimator for large-dimensional covariance matrices.
+    Journal of Multivariate Analysis 88.
+
+    Ruff et al. (2021). A unifying review of deep and shallow anomaly detection. Proceedings of the
+    IEEE 109.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn_ae import AutoencoderOutlierDetector
+    >>> X = load_wine(as_frame=True).data
+    >>> detector = AutoencoderOutlierDetector(random_state=0).fit(X)
+    >>> odd = X[:1].assign(magnesium=250.0)
+    >>> detector.predict(odd)
+    array([-1])
+    >>> detector.explain(odd, top=1)["feature"].tolist()
+    ['magnesium']
+    """
 
     _parameter_constraints: dict = {
         "autoencoder": [HasMethods(["fit", "transform", "inverse_transform"]), None],
@@ -171,8 +282,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         *,
         contamination="auto",
         measure="combined",
-        trim=0.15,
-        calibration_fraction=0.2,
+        trim=0.1,
+        calibration_fraction=0.15,
         random_state=None,
     ):
         self.autoencoder = autoencoder
@@ -184,41 +295,151 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
+        """Learn what normal rows are like.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data, which may hold outliers.
+        y : None
+            Ignored, present for pipelines.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter cannot be used. A fitted estimator stays as it was.
+        """
         with self._unchanged_on_error():
             X = validate_data(self, X, dtype=np.float64)
             random_state = check_random_state(self.random_state)
             train, held_out = self._split(len(X), random_state)
             self._learn(X[train], random_state)
             self.calibration_scores_ = np.sort(self._score(X[held_out]))
-            self._error_scale = normal_size(self._deviations(X[held_out]), smallest=0.5)
+            self._error_scale = normal_size(self._deviations(X[held_out]), smallest=1.0)
             self.offset_ = self._threshold(X)
         return self
 
     def score_samples(self, X):
+        """Return how normal rows are; higher is more normal.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data like that of `fit`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Minus what `measure` says. For the default about -1 for a typical row, and -2 for one
+            that is twice as far from the others.
+        """
         return self._score(self._check(X))
 
     def decision_function(self, X):
+        """Return the scores relative to the threshold; negative values are outliers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data like that of `fit`.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,)
+            Equal to ``score_samples(X) - offset_``.
+        """
         return self.score_samples(X) - self.offset_
 
     def predict(self, X):
+        """Tell outliers from normal rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data like that of `fit`.
+
+        Returns
+        -------
+        labels : ndarray of int of shape (n_samples,)
+            -1 for outliers, 1 for others.
+        """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def p_values(self, X):
+        """Return how likely a normal row has so low a score.
+
+        Call those with p-values of at most 0.05 outliers, and 5 % of new rows that are exchangeable
+        with the training data are false alarms, or fewer: on average over what was held out, with
+        any number of rows and any autoencoder. Outliers in the training data are among the rows
+        held out, and make the p-values larger.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            New rows. Rows of the training data are judged too leniently or too harshly.
+
+        Returns
+        -------
+        p_values : ndarray of shape (n_samples,)
+            ``(1 + number of held-out scores as low) / (1 + number of held-out scores)``, so no
+            smaller than one over the latter.
+        """
         scores = self.score_samples(X)
         n_lower = np.searchsorted(self.calibration_scores_, scores, side="right")
         return (1 + n_lower) / (1 + len(self.calibration_scores_))
 
     def feature_errors(self, X):
+        """Return how odd each value is, given the others of its row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data like that of `fit`.
+
+        Returns
+        -------
+        errors : ndarray of shape (n_samples, n_features)
+            Distance of each value from what the other features lead one to expect, in units of what
+            is normal for its feature: the standard deviation of this distance, judged by the two
+            thirds of the rows held out in which it is smallest. None is negative.
+        """
         return np.abs(self._deviations(self._check(X))) / self._error_scale
 
     def explain(self, X, top=3):
+        """Return the features of each row that are to blame most.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data like that of `fit`.
+        top : int, default=3
+            How many features per row; fewer if there are not so many.
+
+        Returns
+        -------
+        table : DataFrame
+            A line for each row (by its label, if X is a DataFrame) and rank, with the name of the
+            ``feature``, its ``observed`` value, the ``expected`` one in the same units, and the
+            ``error`` as in `feature_errors`. The expected value goes by the other features of the
+            row, the odd ones included.
+
+        Raises
+        ------
+        ValueError
+            If `top` is not a positive integer.
+        """
         rows = X.index if isinstance(X, pd.DataFrame) else None
         X = self._check(X)
         if not isinstance(top, Integral) or top < 1:
             raise ValueError(f"top={top!r} must be an integer of at least 1: how many features.")
         deviations = self._deviations(X)
         errors = np.abs(deviations) / self._error_scale
-        expected = X - deviations / np.sqrt(np.diag(self._precision)) * self._scale
+        expected = X - deviations / np.sqrt(np.diag(self._precision)) * self.scale_
         worst = np.argsort(-errors, axis=1, kind="stable")[:, :top]
         names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
         columns = {"observed": X, "expected": expected, "error": errors}
@@ -244,16 +465,16 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     def _learn(self, X, random_state):
         """Learn from the rows that are not sparsely surrounded what normal ones are like."""
-        self._centre, self._scale = X.mean(axis=0), spread(X, X)
+        self.center_, self.scale_ = X.mean(axis=0), spread(X, X)
         kept = ~sparsely_surrounded(self._standardised(X), self.trim, random_state)
-        self._centre, self._scale = X[kept].mean(axis=0), spread(X[kept], X)
+        self.center_, self.scale_ = X[kept].mean(axis=0), spread(X[kept], X)
         Z = self._standardised(X[kept])
         self._precision = shrunk_precision(Z)
         self.autoencoder_ = self._seeded_autoencoder(random_state).fit(Z)
         reconstruction = self._reconstruct(Z)
         residual = Z - reconstruction
         self._residual_scale = normal_size(residual, smallest=SMALLEST)
-        self.residual_precision_ = shrunk_precision(residual)
+        self._residual_precision = shrunk_precision(residual)
         some = random_state.permutation(len(Z))[:MAX_REFERENCES]
         self._references = reconstruction[some]
         distances = [f(self, reconstruction[some], residual[some]) for f in (along, off)]
@@ -271,7 +492,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         return autoencoder
 
     def _standardised(self, X):
-        return (X - self._centre) / self._scale
+        return (X - self.center_) / self.scale_
 
     def _reconstruct(self, Z):
         autoencoder = self.autoencoder_
