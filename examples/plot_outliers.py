@@ -70,8 +70,8 @@ face_score = face_detector.score_samples(flat_judged)
 
 # %%
 # Here `measure` matters. Many of the other pictures are smooth, and whatever rebuilds faces rebuilds
-# them well: their residual gives nothing away. But their codes lie where no face has its own. The
-# default is a compromise between the two, for those who cannot know.
+# smooth pictures too: their residual gives nothing away. But their codes lie where no face has its
+# own. The default is a compromise between the two, for those who cannot know.
 
 detectors = {
     "ours": AutoencoderOutlierDetector(random_state=0),
@@ -146,9 +146,9 @@ figure.savefig(path, dpi=88)
 print(f"Picture: {path}")
 
 # %%
-# Left, most malignant tumours are beyond the threshold, which 5 % of rows like the training data are
-# meant to pass; of the new benign ones a few more do. Right, the oddest five have a spread of areas
-# far larger than the other measurements account for. Below, what looks least like a face to the
-# detector has edges where faces have none; smooth grey pictures still pass for one. In the area
-# under the ROC curve other detectors are as good on tumours. What they do not say is which
-# measurement to look at.
+# Left, most malignant tumours are beyond the threshold, below which 5 % of rows like the training
+# data are meant to fall; of the new benign ones a few more do. Right, the oddest five have a spread
+# of areas far from what their other measurements lead one to expect. Below, what is least like a
+# face is black or has straight edges, and one patch of grey passes for a face. By the area under
+# the ROC curve other detectors are as good on tumours. What they do not say is which measurement to
+# look at, and how many false alarms there will be.
