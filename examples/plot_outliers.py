@@ -69,7 +69,7 @@ face_detector = AutoencoderOutlierDetector(measure="code", random_state=0).fit(f
 face_score = face_detector.score_samples(flat_judged)
 
 # %%
-# Here `measure` matters. Many of the other pictures are smooth, and whatever rebuilds faces rebuilds
+# Here `measure` matters. Many of the other pictures are smooth, and what rebuilds faces rebuilds
 # smooth pictures too: their residual gives nothing away. But their codes lie where no face has its
 # own. The default is a compromise between the two, for those who cannot know.
 
