@@ -162,8 +162,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     An autoencoder rebuilds what resembles its training data. A row can be odd in two ways: it lies
     off the manifold and is rebuilt badly, or it lies on it, but far from where rows usually are.
-    The default `measure` multiplies both distances. `explain` names the features that give a row
-    away.
+    The default `measure` multiplies both distances. `p_values` tell how many false alarms to
+    expect, and `explain` which features give a row away.
 
     The training data may hold outliers itself (`fit_predict`), or be clean, with new rows to be
     judged (`predict`). It needs no scaling: columns are standardised inside. Use
@@ -190,8 +190,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         of squared residuals, in squared standard deviations.
     trim : float in [0, 0.5), default=0.1
         Share of the rows that are taken for outliers beforehand and not learned from: those in the
-        most sparsely populated places. It should not be below the share of outliers to be expected;
-        0 for clean data.
+        most sparsely populated places. It should be above the share of outliers to be expected; 0
+        is a little better for data known to be clean.
     calibration_fraction : float in [0, 1), default=0.15
         Share of the rows that is held out, to tell the scores of normal rows by. 0 calibrates by
         the training rows, and so do fewer than 8 rows: p-values are then too small.
@@ -236,8 +236,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     `feature_errors` does not use the residuals of the autoencoder. One damaged value moves the code
     and with it all residuals, most of all relative to those features that are rebuilt well: of
-    iris flowers with one damaged value the largest relative residual found the right feature in
-    27 %. It compares each value with what the other features of its row lead one to expect, by
+    iris flowers with one value four standard deviations off, the largest relative residual found
+    the right feature in 27 %. It compares each value with what the other features of its row lead one to expect, by
     linear regression with a shrunk covariance, which found it in 98 %.
 
     Beyond 5000 training rows, distances are taken to a random 5000 of them.
@@ -337,8 +337,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Minus what `measure` says. For the default about -1 for a typical row, and -2 for one
-            that is twice as far from the others.
+            Minus what `measure` says. For the default about -1 for a typical training row, and -2
+            for one that is twice as far off the manifold, and along it.
         """
         return self._score(self._check(X))
 
