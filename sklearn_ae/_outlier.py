@@ -237,8 +237,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     `feature_errors` does not use the residuals of the autoencoder. One damaged value moves the code
     and with it all residuals, most of all relative to those features that are rebuilt well: of
     iris flowers with one value four standard deviations off, the largest relative residual found
-    the right feature in 27 %. It compares each value with what the other features of its row lead one to expect, by
-    linear regression with a shrunk covariance, which found it in 98 %.
+    the right feature in 27 %. It compares each value with what the other features of its row lead
+    one to expect, by linear regression with a shrunk covariance, which found it in 98 %.
 
     Beyond 5000 training rows, distances are taken to a random 5000 of them.
 
