@@ -105,6 +105,17 @@ def normal_size(Z, smallest):
     return np.maximum(np.quantile(np.abs(Z), 0.6827, axis=0), smallest)
 
 
+def farthest_normal(values):
+    """Return the median plus four standard deviations, estimated from the absolute deviations.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples,)
+    """
+    median = np.median(values)
+    return median + 4 * 1.4826 * np.median(np.abs(values - median))
+
+
 def default_autoencoder(n_features):
     """Return the autoencoder for tables of some width.
 
@@ -189,7 +200,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         of the residuals, each relative to its feature's normal residual. "squared_error": the sum
         of squared residuals, in squared standard deviations.
     trim : float in [0, 0.5), default=0.1
-        Share of the rows that are taken for outliers beforehand and not learned from: those in the
+        Share of the rows that are taken for outliers beforehand and not trained on: those in the
         most sparsely populated places. It should be above the share of outliers to be expected; 0
         is a little better for data known to be clean.
     calibration_fraction : float in [0, 1), default=0.15
@@ -225,8 +236,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     1. Rows are held out, and of the others those are dropped that are far from neighbours far down
        the list, so that a group of outliers cannot vouch for itself. An autoencoder learns to
        rebuild such groups if it is shown them; trimming after its training would be too late.
-    2. The autoencoder is trained on the rest, standardised. The covariance of the residuals is
-       shrunk (Ledoit & Wolf 2004).
+    2. The autoencoder is trained on the rest, standardised. Dropped rows that turn out to resemble
+       it are taken back, as in the reweighting step of robust covariances (Rousseeuw & Van Driessen
+       1999): they take part in the covariance of the residuals, which is shrunk (Ledoit & Wolf
+       2004), and among the neighbours.
     3. The scores of the rows held out, which nothing has been learned from, give p-values that are
        valid for exchangeable rows (Laxhammar & Falkman 2015; Bates et al. 2023), whatever the
        autoencoder is like.
@@ -252,6 +265,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     Ledoit & Wolf (2004). A well-conditioned estimator for large-dimensional covariance matrices.
     Journal of Multivariate Analysis 88.
+
+    Rousseeuw & Van Driessen (1999). A fast algorithm for the minimum covariance determinant
+    estimator. Technometrics 41.
 
     Ruff et al. (2021). A unifying review of deep and shallow anomaly detection. Proceedings of the
     IEEE 109.
@@ -470,11 +486,18 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         self.center_, self.scale_ = X.mean(axis=0), spread(X, X)
         kept = ~sparsely_surrounded(self._standardised(X), self.trim, random_state)
         self.center_, self.scale_ = X[kept].mean(axis=0), spread(X[kept], X)
-        Z = self._standardised(X[kept])
-        self._precision = shrunk_precision(Z)
-        self.autoencoder_ = self._seeded_autoencoder(random_state).fit(Z)
+        Z = self._standardised(X)
+        self.autoencoder_ = self._seeded_autoencoder(random_state).fit(Z[kept])
         reconstruction = self._reconstruct(Z)
+        self._describe(Z[kept], reconstruction[kept], random_state)
+        distance = np.log(combined(self, reconstruction, Z - reconstruction))
+        normal = kept | (distance <= farthest_normal(distance[kept]))
+        self._describe(Z[normal], reconstruction[normal], random_state)
+
+    def _describe(self, Z, reconstruction, random_state):
+        """Set what rows are measured by from normal ones."""
         residual = Z - reconstruction
+        self._precision = shrunk_precision(Z)
         self._residual_scale = normal_size(residual, smallest=SMALLEST)
         self._residual_precision = shrunk_precision(residual)
         some = random_state.permutation(len(Z))[:MAX_REFERENCES]
