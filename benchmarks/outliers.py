@@ -192,7 +192,7 @@ def summary(cases):
 
 
 def contamination(tables, seeds):
-    """Print the mean AUC in the transductive setting over the share of outliers."""
+    """Print the mean AUC in the transductive setting over the share of outliers, PCA inside."""
     rows = {}
     for share in (0.01, 0.02, 0.05, 0.1, 0.15, 0.2):
         for (name, (X, is_outlier)), seed in ((t, s) for t in tables.items() for s in seeds):
@@ -205,8 +205,9 @@ def contamination(tables, seeds):
             forest = IsolationForest(random_state=seed)
             rows[share, "IsolationForest", name, seed] = measure(forest, train, test, truth)["AUC"]
     rows = pd.Series(rows)
-    print(rows.groupby(level=[0, 1]).mean().unstack().to_string(float_format="{:.3f}".format))
-    print(f"tables: {rows.groupby(level=0).apply(lambda r: len(set(r.index.get_level_values(2))))}")
+    means = rows.groupby(level=[0, 1]).mean().unstack()
+    means["tables"] = rows.groupby(level=0).agg(lambda r: r.index.get_level_values(2).nunique())
+    print(means.to_string(float_format="{:.3f}".format))
 
 
 if __name__ == "__main__":
