@@ -189,12 +189,10 @@ def test_rounds_of_all_trainings_are_subcontexts_of_one_fit():
 
 def test_epochs_of_both_trainings_of_a_nested_autoencoder_are_subcontexts_with_models_that_work():
     class Widths(Recorder):
-        def on_fit_task_end(self, estimator, context, reconstruction_attributes=None, **kwargs):
+        def on_fit_task_end(self, estimator, context, fitted_estimator=None, **kwargs):
             super().on_fit_task_end(estimator, context)
             if context.parent is not None:
-                model = clone(estimator)
-                vars(model).update(reconstruction_attributes())
-                self.widths.append(model.transform(X).shape[1])
+                self.widths.append(fitted_estimator.transform(X).shape[1])
 
     estimator, recorder = (
         NestedAutoencoder(2, max_components=3, max_iter=4, random_state=0),

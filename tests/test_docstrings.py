@@ -13,6 +13,8 @@ PARTS = [architectures, corruptions, losses, metrics, penalties]
 NOT_ASKED = {"ES01", "EX01", "RT02", "SA01", "SS05"}
 ESTIMATORS = [f"sklearn_ae.{name}" for name in sklearn_ae.__all__]
 
+AUTOENCODERS = [name for name in ESTIMATORS if name != "sklearn_ae.AutoencoderOutlierDetector"]
+
 
 def public_methods(name):
     kind = getattr(sklearn_ae, name.removeprefix("sklearn_ae."))
@@ -49,7 +51,7 @@ def test_docstring_of_a_part_is_complete(name):
     assert complaints(name, NOT_ASKED) == []
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", AUTOENCODERS)
 def test_docstring_of_an_estimator_describes_its_fitted_attributes(name):
     doc = getattr(sklearn_ae, name.removeprefix("sklearn_ae.")).__doc__
     attributes = doc.partition("Attributes\n")[2]
