@@ -5,12 +5,14 @@ from ._autoencoder import AutoencoderTransformer
 from ._contractive import ContractiveAutoencoder
 from ._denoising import DenoisingAutoencoder
 from ._geodesic import GeodesicAutoencoder
+from ._imputer import AutoencoderImputer
 from ._sparse import SparseAutoencoder
 from ._variational import VariationalAutoencoder
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AutoencoderImputer",
     "AutoencoderTransformer",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",

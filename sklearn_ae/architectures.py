@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from torch import nn
 
 __all__ = ["MLP", "Convolutional", "LinearPlusNetwork", "TopK"]
@@ -266,6 +266,22 @@ class Convolutional(BaseEstimator):
             ConvolutionalNetwork(up, skips[1], activation),
         )
 
+    def beside(self, n_images):
+        """Return the architecture for rows of several images of this shape, seen as channels.
+
+        Parameters
+        ----------
+        n_images : int
+            How many images each row holds, one after the other.
+
+        Returns
+        -------
+        architecture : Convolutional
+            With `image_shape` of `n_images` times as many channels.
+        """
+        n_channels, *size = (1, *self.image_shape)[-3:]
+        return clone(self).set_params(image_shape=(n_images * n_channels, *size))
+
     def _shapes(self, n_features):
         """Return the shapes of an image on its way through the encoder, each (channels, h, w)."""
         image = _positive_integers(self.image_shape)
@@ -369,7 +385,7 @@ class _KeepLargest(nn.Module):
 class _LinearPath(nn.Module):
     """Layers with an activation between them, and a linear path from their input to their output.
 
-    What both kinds of coders have in common; `LinearPlusNetwork` describes the parameters.
+    What coders have in common. `LinearPlusNetwork` says what the parameters are.
     """
 
     def __init__(self, layers, skip, activation, output_activation=None):
@@ -447,6 +463,9 @@ class LinearPlusNetwork(_LinearPath):
         Follows the sum of both paths.
     """
 
+    def __init__(self, layers, skip, activation, output_activation=None):
+        super().__init__(layers, skip, activation, output_activation)
+
     def forward(self, x):
         """Return the sum of both paths, shape (n_rows, n_outputs)."""
         return self.trace(x)[0]
@@ -473,12 +492,7 @@ class LinearPlusNetwork(_LinearPath):
 class ConvolutionalNetwork(_LinearPath):
     """Convolutions and a linear layer, and a linear path from their input to their output.
 
-    Parameters
-    ----------
-    layers : list of nn.Module
-        Each maps rows to rows, linearly, and has ``weight`` and ``bias``.
-    skip, activation, output_activation
-        As for `LinearPlusNetwork`.
+    Each of its layers maps rows to rows, linearly.
     """
 
     def forward(self, x):
