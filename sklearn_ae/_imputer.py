@@ -25,7 +25,7 @@ from ._random import borrowed_global_state
 from ._state import arrays_of
 from ._variational import VariationalAutoencoder
 
-RANKS = (2, 4, 8, 16, 32)  # of the linear model, tried until the held-out error rises
+RANKS = (2, 4, 8, 16, 24)  # of the linear model, tried until the held-out error rises
 RANK_ROWS = 1000  # rows that the rank is chosen on
 HIDDEN_WEIGHT = 0.9  # of the loss at hidden entries; what is visible has the rest
 N_JUDGED = (

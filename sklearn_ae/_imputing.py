@@ -20,9 +20,10 @@ class WithGaps:
     def build(self, n_features, n_components):
         """Return a new encoder of rows with NaN, and a new decoder."""
         own = self.architecture
+        decoder = own.build(n_features, n_components)[1]
         wide = own.beside(2) if hasattr(own, "beside") else own
         encoder = wide.build(2 * n_features, n_components)[0]
-        return EncoderWithGaps(encoder), own.build(n_features, n_components)[1]
+        return EncoderWithGaps(encoder), decoder
 
 
 class EncoderWithGaps(nn.Module):

@@ -7,6 +7,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import sklearn_ae
 
 ESTIMATORS = [
+    sklearn_ae.AutoencoderImputer(max_steps=20),
     sklearn_ae.AutoencoderTransformer(max_iter=20),
     sklearn_ae.ContractiveAutoencoder(max_iter=20),
     sklearn_ae.DenoisingAutoencoder(max_iter=20),
