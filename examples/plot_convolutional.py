@@ -5,8 +5,8 @@ Convolutions for pictures
 A perceptron does not know that two pixels are neighbours: shuffle the pixels of all pictures in the
 same way, and it learns just as well. Convolutions do know. They look at small squares with the same
 weights everywhere, so what they learn about a stroke in one corner holds in all others, and a few
-thousand pictures teach them more. In `sklearn_ae` they are an `architecture`: the estimator, and all
-that scikit-learn does with it, stays the same, and pictures stay rows of a table.
+thousand pictures teach them more. In `sklearn_ae` they are an `architecture`: the estimator, and
+all that scikit-learn does with it, stays the same, and pictures stay rows of a table.
 """
 
 # %%

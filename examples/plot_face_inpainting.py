@@ -80,8 +80,8 @@ figure.savefig(path, dpi=88)
 print(f"Picture: {path}")
 
 # %%
-# In the last two rows edges go on where they left off and the light comes from the right side, which
-# neither the mean nor the neighbours manage. Most of that is linear: with eighty faces a net has
-# little to add to the linear model, and adds no more than it can prove on rows held out. With more
-# pictures it adds more: on 1,300 digits of 8 x 8 pixels the linear model is worse than neighbours,
-# and the net better than both (``benchmarks/imputation.py``).
+# In the last two rows edges go on where they left off and the light comes from the right side,
+# which neither the mean nor the neighbours manage as well. All of that is linear here: eighty faces
+# are too few for a net to add anything, and what it adds is no more than proved useful on rows held
+# out. With more pictures it adds more: on 1,300 digits of 8 x 8 pixels the linear model is worse
+# than neighbours, and the net better than both (``benchmarks/imputation.py``).

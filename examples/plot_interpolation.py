@@ -66,8 +66,8 @@ portraits = paths(faces[92], faces[96], *of_faces)
 # %%
 # How good are the mid-points?
 # ----------------------------
-# A classifier that has learned from the same digits says how sure it is of a mid-point, and how often
-# the middle between two pictures of one digit is that digit. The distance to the nearest real
+# A classifier that has learned from the same digits says how sure it is of a mid-point, and how
+# often the middle between two pictures of one digit is that digit. The distance to the nearest real
 # picture that is neither of both ends is in units of the root of the total variance.
 
 classifier = MLPClassifier((256,), early_stopping=True, random_state=0).fit(train, y_train)
@@ -118,8 +118,8 @@ figure.savefig(path, dpi=88)
 print(f"Picture: {path}")
 
 # %%
-# The upper row fades from one picture to the other; in the lower one a stroke moves, and what is seen
-# on the way is a digit most of the time. The classifier is surer of it, and the middle of two
+# The upper row fades from one picture to the other; in the lower one a stroke moves, and what is
+# seen on the way is a digit most of the time. The classifier is surer of it, and the middle of two
 # pictures of one digit is nearer to other pictures of it than their average is.
 #
 # What is *not* true: that a point between two codes is always nearer to real pictures. Between two

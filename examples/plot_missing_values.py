@@ -11,8 +11,8 @@ imputers of scikit-learn.
 # %%
 # Five tables, a fifth and half of their entries missing
 # ------------------------------------------------------
-# Columns are scaled by `StandardScaler`, which leaves gaps alone. Errors are in standard deviations:
-# filling with the mean has an error of about 1.
+# Columns are scaled by `StandardScaler`, which leaves gaps alone. Errors are in standard
+# deviations, so filling with the mean has an error of about 1.
 
 import warnings
 from pathlib import Path
@@ -65,7 +65,7 @@ relative = table.div(table["mean"], axis=0)
 for method, marker in zip(relative.columns[1:], "os^", strict=True):
     ax.plot(relative[method], relative.index, marker, ms=9, label=method)
 ax.axvline(1, color="gray", lw=1)
-ax.text(1, -0.6, " mean", color="gray", va="center")
+ax.text(1.01, len(relative) - 1, "mean", color="gray", va="center")
 ax.invert_yaxis()
 ax.set(xlabel="error relative to filling with the mean; left is better")
 ax.set_title("Gaps filled in five tables, of which 20 % or 50 % were missing")
@@ -78,7 +78,7 @@ figure.savefig(path, dpi=88)
 print(f"Picture: {path}")
 
 # %%
-# The triangle is on the left, or among the left-most, in almost every row: by far for the digits,
-# whose pixels depend on each other in a curved way, and by little where relations are linear and
-# rows are few. There `IterativeImputer` is as good and sooner done. With half of the entries gone
-# it can be worse than the mean, which the autoencoder is not.
+# The triangle is left of the others in seven rows of ten, and close to the best in the rest; with
+# half of the entries missing it always leads. Where there are few columns, as in iris, or rows with
+# close neighbours, as the digits, others are as good when little is missing, and they are done in a
+# hundredth of the time. `IterativeImputer` can be worse than the mean, the autoencoder was not here.
