@@ -35,13 +35,13 @@ X = (mnist_data()[0] / 255).astype(np.float32)
 train, test = train_test_split(X, test_size=1000, random_state=0)
 shuffle = np.random.default_rng(0).permutation(X.shape[1])
 
-convolutions = Convolutional(image_shape=(28, 28))
+# For pixels in [0, 1] a logarithmic loss, and no linear paths.
+shared = {"init": "random", "loss": "log_loss", "alpha": 0.01, "max_iter": 40, "random_state": 0}
+convolutions = Convolutional(image_shape=(28, 28), skip=False)
 models = {
     "PCA": PCA(32),
-    "perceptrons": AutoencoderTransformer(32, max_iter=40, random_state=0),
-    "convolutions": AutoencoderTransformer(
-        32, architecture=convolutions, max_iter=40, random_state=0
-    ),
+    "perceptrons": AutoencoderTransformer(32, hidden_layer_sizes=(256, 128), **shared),
+    "convolutions": AutoencoderTransformer(32, architecture=convolutions, **shared),
 }
 
 # %%

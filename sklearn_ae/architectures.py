@@ -179,9 +179,10 @@ class Convolutional(BaseEstimator):
 
     Notes
     -----
-    On 5,000 digits of MNIST with 32 components the R² of held-out images was 0.89, and 0.84 with
-    `MLP`, for about five times as long a fit. Most of it comes early: a `max_iter` of 40 to 60
-    takes about twice as long as the perceptrons, for an R² of 0.86 to 0.87.
+    For images with values in [0, 1] ``skip=False`` in an estimator with ``init="random"``,
+    ``loss="log_loss"``, ``alpha=0.01`` and ``max_iter=40`` did best: with 32 components it explained
+    0.89 of the variance of held-out digits of MNIST, `MLP` 0.84 in half of the time. With the linear
+    paths and the squared error, convolutions need some hundred epochs to come as far.
 
     References
     ----------
