@@ -67,7 +67,7 @@ print(table.to_string(float_format="{:.3f}".format))
 
 # %%
 
-figure, ax = plt.subplots(figsize=(9, 4), layout="constrained")
+figure, ax = plt.subplots(figsize=(9, 3), layout="constrained")
 tiles = np.stack([X[:12].reshape(-1, 28, 28) for X in pictures.values()])
 tiles = np.pad(tiles, [(0, 0), (0, 0), (2, 2), (2, 2)], constant_values=np.nan)
 ax.imshow(np.block([list(row) for row in tiles]), cmap="gray_r", vmin=0, vmax=1)

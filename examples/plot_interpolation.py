@@ -134,8 +134,10 @@ print(f"Picture: {path}")
 # %%
 # The upper row fades from one picture to the other; in the lower one a stroke moves, and what is
 # seen on the way is a digit most of the time. The classifier is surer of it, and the middle of two
-# pictures of one digit is nearer to other pictures of it than their average is.
+# pictures of one digit is nearer to other pictures of it than their average is. Ninety faces are
+# too few to learn more from than PCA does: their path through the code is PCA's, and blurred.
 #
 # What is *not* true: that a point between two codes is always nearer to real pictures. Between two
 # different digits the mid-point of the codes may be no digit either, with many components it is no
-# nearer, and a small distance alone proves little, because a blur is near to everything.
+# nearer, and a small distance alone proves little, because a blur is near to everything: PCA's
+# mid-points are as near, and the classifier is least sure of them.
