@@ -28,9 +28,7 @@ from ._variational import VariationalAutoencoder
 RANKS = (2, 4, 8, 16, 24)  # of the linear model, tried until the held-out error rises
 RANK_ROWS = 1000  # rows that the rank is chosen on
 HIDDEN_WEIGHT = 0.9  # of the loss at hidden entries; what is visible has the rest
-N_JUDGED = (
-    500  # rows that a judgement is made on at least, the same ones with other gaps if need be
-)
+N_JUDGED = 500  # rows that are judged by at least: the same ones with other gaps if need be
 NOT_HERE = (GeodesicAutoencoder, VariationalAutoencoder)
 
 
@@ -45,7 +43,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     Use it where values depend on each other in a nonlinear way and there are hundreds of rows or
     more: images, spectra, measurements. `sklearn.impute.IterativeImputer` is as good on small
     tables with linear relations, and `sklearn.impute.KNNImputer` where each row has close
-    neighbours. It looks at numbers only; columns in different units should be scaled before, for
+    neighbours; both are done far sooner. Columns in different units should be scaled before, for
     example by `StandardScaler`, which passes NaN on.
 
     Parameters
@@ -54,8 +52,9 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         What is trained: one of `AutoencoderTransformer`, `DenoisingAutoencoder`,
         `ContractiveAutoencoder` and `SparseAutoencoder`, of any architecture. Its
         `early_stopping`, `validation_fraction`, `solver`, `alpha`, `batch_size`,
-        `learning_rate_init`, `device` and `callbacks` are used, `max_iter` and `tol` are not. None
-        is ``AutoencoderTransformer(64, hidden_layer_sizes=(256, 128))`` in batches of 256.
+        `learning_rate_init`, `device` and `callbacks` are used, `max_iter` and `tol` are not, and
+        weights are not tied, as the encoder is given the mask too. None is
+        ``AutoencoderTransformer(64, hidden_layer_sizes=(256, 128))`` in batches of 256.
     missing_values : int, float or nan, default=nan
         What stands for a missing value.
     add_indicator : bool, default=False
@@ -182,25 +181,13 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         RuntimeError
             If the loss diverges even at a much smaller learning rate.
         """
-        autoencoder = self._checked_autoencoder()
-        X = self._check(X, reset=True)
-        self._is_empty = np.isnan(X).all(axis=0)
-        self.indicator_ = None
-        if self.add_indicator:
-            self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
-        X[:, self._is_empty] = 0
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        autoencoder.set_params(random_state=seed)
-        with borrowed_global_state(seed, autoencoder.device):
-            train, held_out = autoencoder._split(X, None, seed)
-            judged = train if held_out is None else held_out
-            judged = X if judged.index is None else X[judged.index]
-            self._fit_linear(X if train.index is None else X[train.index], judged, seed)
-            self.autoencoders_ = {
-                name: self._train(clone(autoencoder), X, train, held_out, name, seed)
-                for name in self._trainings(autoencoder)
-            }
-        self._mix(judged, seed)
+        before = vars(self).copy()
+        try:
+            self._fit(self._checked_autoencoder(), self._check(X, reset=True))
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
         return self
 
     def transform(self, X):
@@ -272,6 +259,27 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
             X[_get_mask(X, self.missing_values)] = np.nan
         return X
 
+    def _fit(self, autoencoder, X):
+        """Learn from rows with NaN, of which no one else holds a reference."""
+        self._is_empty = np.isnan(X).all(axis=0)
+        self.indicator_ = None
+        if self.add_indicator:
+            self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
+        X[:, self._is_empty] = 0
+        X = X[~np.isnan(X).all(axis=1)]  # the others teach nothing
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        autoencoder.set_params(random_state=seed)
+        with borrowed_global_state(seed, autoencoder.device):
+            train, held_out = autoencoder._split(X, None, seed)
+            judged = train if held_out is None else held_out
+            judged = X if judged.index is None else X[judged.index]
+            self._fit_linear(X if train.index is None else X[train.index], judged, seed)
+            self.autoencoders_ = {
+                name: self._train(clone(autoencoder), X, train, held_out, name, seed)
+                for name in self._trainings(autoencoder)
+            }
+        self._mix(judged, seed)
+
     def _checked_autoencoder(self):
         """Return a copy of the autoencoder, that can be trained on rows with gaps."""
         if self.autoencoder is None:
@@ -326,12 +334,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         autoencoder.n_features_in_ = self.n_features_in_
         linear = self._linear_model(X.dtype)
         filled = np.where(np.isnan(X), _by_parts(linear, X), X)
-        parts = autoencoder._collect_parts(filled)
-        if hasattr(parts["loss"], "check"):
-            parts["loss"].check(X[~np.isnan(X)])
-        parts["architecture"] = WithGaps(parts["architecture"])
-        parts["loss"] = ObservedLoss(parts["loss"])
-        parts["corruption"] = HideEntries(parts["corruption"])
+        parts = _parts_for_gaps(autoencoder, X, filled)
         start = Rows(filled, None, train.index)
         module = own = autoencoder._new_module(parts, filled, None, start, seed)
         if name == "correcting":
@@ -390,6 +393,18 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = is_scalar_nan(self.missing_values)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _parts_for_gaps(autoencoder, X, filled):
+    """Return the parts of an autoencoder, made to take rows with NaN."""
+    parts = autoencoder._collect_parts(filled)
+    if hasattr(parts["loss"], "check"):
+        parts["loss"].check(X[~np.isnan(X)])
+    return parts | {
+        "architecture": WithGaps(parts["architecture"]),
+        "loss": ObservedLoss(parts["loss"]),
+        "corruption": HideEntries(parts["corruption"]),
+    }
 
 
 def _by_parts(model, X):

@@ -287,6 +287,19 @@ def test_what_cannot_be_used_is_named(params, message):
         quick(**params).fit(GAPS)
 
 
+def test_failing_fit_leaves_a_fitted_imputer_as_it_was(fitted):
+    imputer = pickle.loads(pickle.dumps(fitted))
+    imputer.autoencoder = AutoencoderTransformer(architecture=Convolutional((3, 3)))
+    with pytest.raises(ValueError, match="image_shape"):
+        imputer.fit(GAPS[:, :3])
+    np.testing.assert_array_equal(imputer.transform(GAPS), fitted.transform(GAPS))
+
+
+def test_rows_of_which_nothing_is_observed_teach_nothing():
+    X = np.vstack([GAPS, np.full((30, 4), np.nan)])
+    np.testing.assert_array_equal(quick().fit(X).transform(GAPS), quick().fit_transform(GAPS))
+
+
 def test_infinite_values_are_refused():
     with pytest.raises(ValueError, match="infinity"):
         quick().fit(np.where(MISSING, np.inf, IRIS))
