@@ -26,7 +26,8 @@ from ._state import arrays_of
 from ._variational import VariationalAutoencoder
 
 RANKS = (2, 4, 8, 16, 24)  # of the linear model, tried until the held-out error rises
-RANK_ROWS = 1000  # rows that the rank is chosen on
+RANK_ROWS = 1000  # rows that the rank of the linear model is chosen on
+LINEAR_ROWS = 10_000  # rows that it is fitted to, at most
 HIDDEN_WEIGHT = 0.9  # of the loss at hidden entries; what is visible has the rest
 N_JUDGED = 500  # rows that are judged by at least: the same ones with other gaps if need be
 NOT_HERE = (GeodesicAutoencoder, VariationalAutoencoder)
@@ -313,7 +314,10 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         return ["correcting", "alone"] if self.linear_base == "auto" else ["correcting"]
 
     def _fit_linear(self, X, judged, seed):
-        """Fit the linear model of the rank that fills some other rows best."""
+        """Fit the linear model of the rank that fills some other rows best.
+
+        The rows of X are in random order, so the first ones are a sample.
+        """
         seen, rows, hidden = _hide(judged, seed)
         seen, rows = seen.astype(float), rows.astype(float)
         best = np.inf
@@ -323,7 +327,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
             if error >= best:
                 break
             best, self.rank_ = error, rank
-        model = fit_low_rank_normal(X.astype(float), self.rank_)
+        model = fit_low_rank_normal(X[:LINEAR_ROWS].astype(float), self.rank_)
         self._linear = arrays_of(model) | {"noise": model.noise}
 
     def _linear_model(self, dtype):
