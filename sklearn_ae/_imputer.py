@@ -272,9 +272,8 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         autoencoder.set_params(random_state=seed)
         with borrowed_global_state(seed, autoencoder.device):
             train, held_out = autoencoder._split(X, None, seed)
-            judged = train if held_out is None else held_out
-            judged = X if judged.index is None else X[judged.index]
-            self._fit_linear(X if train.index is None else X[train.index], judged, seed)
+            judged = _array(train if held_out is None else held_out)
+            self._fit_linear(_array(train), judged, seed)
             self.autoencoders_ = {
                 name: self._train(clone(autoencoder), X, train, held_out, name, seed)
                 for name in self._trainings(autoencoder)
@@ -314,20 +313,19 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         return ["correcting", "alone"] if self.linear_base == "auto" else ["correcting"]
 
     def _fit_linear(self, X, judged, seed):
-        """Fit the linear model of the rank that fills some other rows best.
-
-        The rows of X are in random order, so the first ones are a sample.
-        """
+        """Fit the linear model, of the rank that fills some other rows best, to a sample of X."""
+        sample = np.random.RandomState(seed).permutation(len(X))[:LINEAR_ROWS]
+        X = X[sample].astype(float)
         seen, rows, hidden = _hide(judged, seed)
         seen, rows = seen.astype(float), rows.astype(float)
         best = np.inf
         for rank in RANKS:
-            model = fit_low_rank_normal(X[:RANK_ROWS].astype(float), rank)
+            model = fit_low_rank_normal(X[:RANK_ROWS], rank)
             error = np.square(_by_parts(model, seen) - rows)[hidden].sum()
             if error >= best:
                 break
             best, self.rank_ = error, rank
-        model = fit_low_rank_normal(X[:LINEAR_ROWS].astype(float), self.rank_)
+        model = fit_low_rank_normal(X, self.rank_)
         self._linear = arrays_of(model) | {"noise": model.noise}
 
     def _linear_model(self, dtype):
@@ -409,6 +407,10 @@ def _parts_for_gaps(autoencoder, X, filled):
         "loss": ObservedLoss(parts["loss"]),
         "corruption": HideEntries(parts["corruption"]),
     }
+
+
+def _array(rows):
+    return rows.X if rows.index is None else rows.X[rows.index]
 
 
 def _by_parts(model, X):
