@@ -34,7 +34,7 @@ N_PAIRS = 500
 
 def models(n_components, seed):
     # Convolutions take longer per epoch: half as many take about twice the time.
-    shared = {"init": "random", "loss": "log_loss", "alpha": 0.01, "random_state": seed}
+    shared = {"init": "random", "loss": "log_loss", "alpha": 0.1, "random_state": seed}
     perceptrons = {"hidden_layer_sizes": (256, 128), "max_iter": 60}
     convolutions = {"architecture": Convolutional((28, 28), skip=False), "max_iter": 40}
     return {

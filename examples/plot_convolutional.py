@@ -36,7 +36,7 @@ train, test = train_test_split(X, test_size=1000, random_state=0)
 shuffle = np.random.default_rng(0).permutation(X.shape[1])
 
 # For pixels in [0, 1] a logarithmic loss, and no linear paths.
-shared = {"init": "random", "loss": "log_loss", "alpha": 0.01, "max_iter": 40, "random_state": 0}
+shared = {"init": "random", "loss": "log_loss", "alpha": 0.1, "max_iter": 40, "random_state": 0}
 convolutions = Convolutional(image_shape=(28, 28), skip=False)
 models = {
     "PCA": PCA(32),
