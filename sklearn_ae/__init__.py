@@ -5,6 +5,7 @@ from ._autoencoder import AutoencoderTransformer
 from ._contractive import ContractiveAutoencoder
 from ._denoising import DenoisingAutoencoder
 from ._geodesic import GeodesicAutoencoder
+from ._imputer import AutoencoderImputer
 from ._nested import NestedAutoencoder
 from ._outlier import AutoencoderOutlierDetector
 from ._sparse import SparseAutoencoder
@@ -13,6 +14,7 @@ from ._variational import VariationalAutoencoder
 __version__ = "0.1.0"
 
 __all__ = [
+    "AutoencoderImputer",
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "ContractiveAutoencoder",

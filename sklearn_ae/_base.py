@@ -325,42 +325,56 @@ class BaseAutoencoder(
         """
         return -self._squared_errors(self._check(X))
 
-    def interpolate(self, a, b, n_steps=10):
-        """Decode points on the segment between two codes.
+    def interpolate(self, a, b, n_steps=10, *, codes=False):
+        """Decode points on the segment between the codes of two rows.
 
         Between two rows of data lies, on the straight way, a blend of both. The straight way
         between their codes stays near the data if the code is good.
 
         Parameters
         ----------
-        a, b : array-like of shape (n_components,)
-            The codes at both ends, as `transform` returns them.
+        a, b : array-like of shape (n_features,) or (n_components,)
+            Both ends: rows of data, or codes if `codes`.
         n_steps : int, default=10
             How many points, ends included; at least 2.
+        codes : bool, default=False
+            Whether the ends are codes, as `transform` returns them.
 
         Returns
         -------
         points : ndarray or DataFrame of shape (n_steps, n_features)
-            The first is what a decodes to, the last what b does.
+            The first is the reconstruction of a, the last that of b.
 
         Raises
         ------
         ValueError
-            If a or b is not one code, or n_steps is below 2.
+            If a or b is not one row, or n_steps is below 2.
         """
+        return self._interpolate(a, b, n_steps, codes, _segment)
+
+    def _interpolate(self, a, b, n_steps, codes, path):
+        """Decode ``path(start, end, share)`` between two codes, share being a column in [0, 1]."""
         check_is_fitted(self)
         if not isinstance(n_steps, Integral) or n_steps < 2:
             raise ValueError(f"n_steps={n_steps!r} must be an integer of at least 2: both ends.")
-        ends = {}
-        for name, code in (("a", a), ("b", b)):
-            ends[name] = np.asarray(code, dtype=self._dtype)
-            if ends[name].ravel().shape != (self._n_features_out,):
-                raise ValueError(
-                    f"{name} has shape {ends[name].shape}, but one code has shape "
-                    f"({self._n_features_out},). Encode a row of data first: transform(X)[0]."
-                )
+        ends = np.vstack([self._one_row(name, row, codes) for name, row in (("a", a), ("b", b))])
+        if not codes:
+            ends = self._apply(self.module_.encode, ends, self._n_features_out)
         share = np.linspace(0, 1, n_steps, dtype=self._dtype)[:, None]
-        return self.inverse_transform((1 - share) * ends["a"].ravel() + share * ends["b"].ravel())
+        return self.inverse_transform(path(*ends, share))
+
+    def _one_row(self, name, row, codes):
+        """Return one row of data, or one code, as an array of shape (1, n)."""
+        what, n = ("code", self._n_features_out) if codes else ("row", self.n_features_in_)
+        array = np.asarray(row, dtype=self._dtype)
+        if array.ravel().shape != (n,):
+            other = "codes=True takes codes, as transform returns them"
+            if codes:
+                other = "codes=False takes rows of data"
+            raise ValueError(
+                f"{name} has shape {array.shape}, but one {what} has shape ({n},); {other}."
+            )
+        return check_array(array.reshape(1, n), dtype=self._dtype, input_name=name)
 
     @abstractmethod
     def _regularizers(self):
@@ -518,11 +532,11 @@ class BaseAutoencoder(
 
     def _may_turn(self, parts, module):
         """Whether the code can be turned and shifted, and neither loss nor penalty would care."""
-        coders = (module.encoder, module.decoder)
-        cares = parts["penalty"] is not None and not getattr(
-            parts["penalty"], "ignores_rotation", False
-        )
-        return not cares and all(getattr(coder, "can_turn", False) for coder in coders)
+        if not getattr(parts["penalty"], "ignores_rotation", parts["penalty"] is None):
+            return False
+        encoder, decoder = module.encoder, module.decoder
+        can_turn = getattr(encoder, "can_turn_output", False)
+        return can_turn and getattr(decoder, "can_turn_input", False)
 
     def _split(self, X, weight, seed):
         """Return the rows to train on and the rows held out, or None."""
@@ -840,3 +854,7 @@ class BaseAutoencoder(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _segment(start, end, share):
+    return (1 - share) * start + share * end

@@ -139,8 +139,9 @@ class AutoencoderNet(NeuralNet):
             guide = [self._tensor(part) for part in guide]
             value, output = self.criterion_(self.module_, x, weight, *guide)
             values.append(weight * value)
-            error += weight @ (output.reconstruction - x).square().sum(dim=1)
-            total += weight @ (x - self.module_.offset).square().sum(dim=1)
+            # Where x is NaN there is nothing to be right or wrong about.
+            error += weight @ (output.reconstruction - x).square().nansum(dim=1)
+            total += weight @ (x - self.module_.offset).square().nansum(dim=1)
         return torch.cat(values), 1 - (error / total).item() if error else 1.0
 
     def infer(self, x, **fit_params):

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._autoencoder import AutoencoderTransformer
+from ._loader import ROWS_AT_A_TIME
 from .corruptions import GaussianNoise
 
 N_NEIGHBORS = 5
@@ -21,7 +22,6 @@ MAX_SAMPLED = 1000  # rows that the density around all others is judged by
 MAX_REFERENCES = 5000  # rows that new ones are compared with
 FEW_ROWS = 8  # of fewer none can be spared for calibration
 FALSE_ALARMS = 0.05  # share of rows like the training data below the automatic threshold
-ROWS_AT_A_TIME = 4096
 SMALLEST = 0.01  # standard deviations: smaller residuals and distances are not told from none
 
 

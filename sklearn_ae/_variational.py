@@ -295,6 +295,38 @@ class VariationalAutoencoder(BaseAutoencoder):
         random_state = RandomState() if random_state is None else check_random_state(random_state)
         return self.inverse_transform(random_state.normal(size=(n_samples, self._n_features_out)))
 
+    def interpolate(self, a, b, n_steps=10, *, codes=False, method="linear"):
+        """Decode points between the codes of two rows.
+
+        Parameters
+        ----------
+        a, b : array-like of shape (n_features,) or (n_components,)
+            Both ends: rows of data, or codes if `codes`.
+        n_steps : int, default=10
+            How many points, ends included; at least 2.
+        codes : bool, default=False
+            Whether the ends are codes, as `transform` returns them.
+        method : {"linear", "slerp"}, default="linear"
+            "linear" takes the segment between the codes. "slerp" turns one code into the other on
+            an arc around the zero code (Shoemake 1985): codes of many components lie near a sphere
+            around zero, and the middle of a segment lies inside it, where no codes are.
+
+        Returns
+        -------
+        points : ndarray or DataFrame of shape (n_steps, n_features)
+            The first is the reconstruction of a, the last that of b.
+
+        Raises
+        ------
+        ValueError
+            If a or b is not one row, n_steps is below 2, or the method is unknown.
+        """
+        if method not in ("linear", "slerp"):
+            raise ValueError(f"method={method!r} is unknown; choose 'linear' or 'slerp'.")
+        if method == "linear":
+            return super().interpolate(a, b, n_steps, codes=codes)
+        return self._interpolate(a, b, n_steps, codes, arc)
+
     @property
     def _has_distribution(self):
         return isinstance(self.module_, VariationalModule)
@@ -412,3 +444,29 @@ class VariationalAutoencoder(BaseAutoencoder):
                 UserWarning,
                 stacklevel=4,
             )
+
+
+def arc(start, end, share):
+    """Return points on the arc that turns one vector into another and stretches it on the way.
+
+    Parameters
+    ----------
+    start, end : ndarray of shape (n,)
+    share : ndarray of shape (n_points, 1)
+        Of the way, in [0, 1].
+
+    Returns
+    -------
+    points : ndarray of shape (n_points, n)
+        On the segment where the vectors have no angle between them, or an undefined plane.
+
+    References
+    ----------
+    Shoemake (1985). Animating rotation with quaternion curves. SIGGRAPH.
+    """
+    lengths = np.linalg.norm(start), np.linalg.norm(end)
+    cosine = start @ end / max(lengths[0] * lengths[1], np.finfo(start.dtype).tiny)
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    if np.sin(angle) < 1e-3 or not all(lengths):
+        return (1 - share) * start + share * end
+    return (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)

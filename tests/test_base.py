@@ -76,23 +76,31 @@ def test_rows_are_transformed_independently_of_how_many_there_are(fitted):
     np.testing.assert_allclose(fitted.transform(X)[-150:], fitted.transform(X[:150]), atol=1e-12)
 
 
-def test_interpolation_starts_and_ends_at_what_the_codes_decode_to(fitted):
-    codes = fitted.transform(IRIS.to_numpy()[[0, 149]])
-    points = fitted.interpolate(*codes, n_steps=7)
+def test_interpolation_starts_and_ends_at_the_reconstructions_of_the_ends(fitted):
+    ends = IRIS.to_numpy()[[0, 149]]
+    points = fitted.interpolate(*ends, n_steps=7)
     assert points.shape == (7, 4)
-    np.testing.assert_allclose(points[[0, -1]], fitted.inverse_transform(codes))
+    np.testing.assert_allclose(points[[0, -1]], fitted.reconstruct(ends))
 
 
 def test_interpolation_passes_through_the_mean_code(fitted):
-    codes = fitted.transform(IRIS.to_numpy()[[0, 149]])
-    middle = fitted.interpolate(*codes, n_steps=5)[2]
-    np.testing.assert_allclose(middle, fitted.inverse_transform(codes.mean(axis=0)[None])[0])
+    ends = IRIS.to_numpy()[[0, 149]]
+    mean_code = fitted.transform(ends).mean(axis=0)
+    middle = fitted.interpolate(*ends, n_steps=5)[2]
+    np.testing.assert_allclose(middle, fitted.inverse_transform(mean_code[None])[0])
 
 
-def test_interpolation_takes_a_row_of_codes_as_well_as_a_code(fitted):
-    codes = fitted.transform(IRIS.to_numpy()[[0, 149]])
+def test_interpolation_between_rows_is_that_between_their_codes(fitted):
+    ends = IRIS.to_numpy()[[0, 149]]
+    codes = fitted.transform(ends)
+    np.testing.assert_array_equal(fitted.interpolate(*ends), fitted.interpolate(*codes, codes=True))
+
+
+@pytest.mark.parametrize("row", [IRIS.iloc[[3]], IRIS.iloc[3], IRIS.iloc[3].tolist()])
+def test_interpolation_takes_a_row_in_any_form(fitted, row):
+    ends = IRIS.to_numpy()[[3, 149]]
     np.testing.assert_array_equal(
-        fitted.interpolate(codes[:1], codes[1:]), fitted.interpolate(codes[0], codes[1])
+        fitted.interpolate(row, ends[1:]), fitted.interpolate(ends[0], ends[1])
     )
 
 
@@ -101,18 +109,27 @@ def test_interpolation_takes_a_row_of_codes_as_well_as_a_code(fitted):
 def test_interpolation_between_anything_but_two_codes_is_refused(fitted, name, shape):
     ends = {"a": np.zeros(2), "b": np.zeros(2), name: np.zeros(shape)}
     with pytest.raises(ValueError, match=rf"{name} has shape .* one code has shape \(2,\)"):
+        fitted.interpolate(**ends, codes=True)
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_codes_in_the_place_of_rows_are_refused_and_the_way_out_is_named(fitted, name):
+    ends = {"a": np.zeros(4), "b": np.zeros(4), name: np.zeros(2)}
+    with pytest.raises(ValueError, match=rf"{name} has shape \(2,\), .* \(4,\); codes=True"):
         fitted.interpolate(**ends)
 
 
 @pytest.mark.parametrize("n_steps", [1, 0, -1, 2.5, "3"])
 def test_interpolation_needs_both_ends(fitted, n_steps):
     with pytest.raises(ValueError, match=rf"n_steps={n_steps!r} must be an integer of at least 2"):
-        fitted.interpolate(np.zeros(2), np.zeros(2), n_steps)
+        fitted.interpolate(np.zeros(4), np.zeros(4), n_steps)
 
 
-def test_interpolation_refuses_a_code_that_is_not_finite(fitted):
-    with pytest.raises(ValueError, match="NaN"):
-        fitted.interpolate(np.array([np.nan, 0.0]), np.zeros(2))
+@pytest.mark.parametrize("codes", [False, True])
+def test_interpolation_refuses_an_end_that_is_not_finite(fitted, codes):
+    row = np.zeros(2 if codes else 4)
+    with pytest.raises(ValueError, match=r"Input a contains NaN"):
+        fitted.interpolate(np.full_like(row, np.nan), row, codes=codes)
 
 
 @pytest.mark.parametrize("method", ["transform", "inverse_transform", "reconstruct", "score"])
@@ -120,7 +137,7 @@ def test_methods_of_an_unfitted_estimator_say_so(method):
     with pytest.raises(NotFittedError, match="not fitted"):
         getattr(quick(), method)(np.zeros((3, 2)))
     with pytest.raises(NotFittedError, match="not fitted"):
-        quick().interpolate(np.zeros(2), np.zeros(2))
+        quick().interpolate(np.zeros(4), np.zeros(4))
 
 
 def test_fitted_attributes_describe_the_fit(fitted):
@@ -188,7 +205,8 @@ def test_results_have_the_dtype_of_the_data(dtype):
         estimator.inverse_transform(codes),
         estimator.reconstruct(X),
         estimator.score_samples(X),
-        estimator.interpolate(codes[0], codes[1]),
+        estimator.interpolate(X[0], X[1]),
+        estimator.interpolate(codes[0], codes[1], codes=True),
     ]
     assert {result.dtype for result in results} == {np.dtype(dtype)}
 
@@ -291,7 +309,7 @@ def test_frames_out_have_the_columns_of_the_data(container):
     for result, rows in [
         (estimator.inverse_transform(codes), 150),
         (estimator.reconstruct(IRIS), 150),
-        (estimator.interpolate(*ends, n_steps=3), 3),
+        (estimator.interpolate(*ends, n_steps=3, codes=True), 3),
     ]:
         assert isinstance(result, kind)
         assert list(result.columns) == NAMES

@@ -189,7 +189,7 @@ def test_rounds_of_all_trainings_are_subcontexts_of_one_fit():
 
 def test_epochs_of_both_trainings_of_a_nested_autoencoder_are_subcontexts_with_models_that_work():
     class Widths(Recorder):
-        def on_fit_task_end(self, estimator, context, fitted_estimator=None, **kwargs):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator):
             super().on_fit_task_end(estimator, context)
             if context.parent is not None:
                 self.widths.append(fitted_estimator.transform(X).shape[1])

@@ -8,6 +8,7 @@ import sklearn_ae
 
 ESTIMATORS = [
     sklearn_ae.AutoencoderOutlierDetector(),
+    sklearn_ae.AutoencoderImputer(max_steps=20),
     sklearn_ae.AutoencoderTransformer(max_iter=20),
     sklearn_ae.ContractiveAutoencoder(max_iter=20),
     sklearn_ae.DenoisingAutoencoder(max_iter=20),

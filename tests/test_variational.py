@@ -13,6 +13,7 @@ from torch.distributions import Independent, Normal, Poisson, kl_divergence
 
 from sklearn_ae import AutoencoderTransformer, VariationalAutoencoder, losses
 from sklearn_ae._evidence import MIN_NOISE, minus_log_likelihood, standard_normal_draws
+from sklearn_ae._variational import arc
 from sklearn_ae.architectures import MLP, TopK
 
 pytestmark = [
@@ -469,3 +470,45 @@ def test_activation_of_a_variational_code_is_an_error(activation):
     architecture = MLP((8,), code_activation=activation)
     with pytest.raises(ValueError, match="gives the code an activation"):
         VariationalAutoencoder(architecture=architecture, init="random").fit(load_iris().data)
+
+
+# Between two codes
+
+
+def test_arc_of_two_perpendicular_vectors_of_equal_length_is_a_quarter_of_a_circle():
+    share = np.linspace(0, 1, 7)[:, None]
+    points = arc(np.array([2.0, 0.0]), np.array([0.0, 2.0]), share)
+    angle = share.ravel() * np.pi / 2
+    circle = 2 * np.column_stack([np.cos(angle), np.sin(angle)])
+    np.testing.assert_allclose(points, circle, atol=1e-12)
+
+
+@pytest.mark.parametrize("end", [[2.0, 4.0], [0.0, 0.0], [-1.0, -2.0], [1.0, 2.0]])
+def test_arc_is_the_segment_where_the_vectors_span_no_plane(end):
+    start, share = np.array([1.0, 2.0]), np.linspace(0, 1, 5)[:, None]
+    np.testing.assert_allclose(
+        arc(start, np.array(end), share), (1 - share) * start + share * np.array(end), atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("method", ["linear", "slerp"])
+def test_both_ways_between_two_rows_lead_from_one_reconstruction_to_the_other(method):
+    X = load_digits().data[:100]
+    autoencoder = quick(4).fit(X)
+    points = autoencoder.interpolate(X[0], X[1], method=method)
+    np.testing.assert_allclose(points[[0, -1]], autoencoder.reconstruct(X[:2]), atol=1e-5)
+
+
+def test_codes_on_the_arc_of_slerp_are_as_far_from_zero_as_its_ends():
+    X = load_digits().data[:100]
+    autoencoder = quick(4).fit(X)
+    ends = np.array([[1.0, 2.0, 0.0, 0.0], [0.0, 0.0, -1.0, 2.0]])
+    middle = autoencoder.interpolate(*ends, 3, codes=True, method="slerp")[1]
+    code = ends.mean(axis=0) * np.sqrt(2)
+    np.testing.assert_allclose(middle, autoencoder.inverse_transform(code[None])[0])
+
+
+def test_unknown_way_between_two_rows_is_refused():
+    autoencoder = quick().fit(X)
+    with pytest.raises(ValueError, match="method='cubic' is unknown"):
+        autoencoder.interpolate(X[0], X[1], method="cubic")

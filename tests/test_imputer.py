@@ -1,0 +1,317 @@
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from sklearn_ae import (
+    AutoencoderImputer,
+    AutoencoderTransformer,
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    GeodesicAutoencoder,
+    SparseAutoencoder,
+    VariationalAutoencoder,
+)
+from sklearn_ae.architectures import Convolutional
+
+IRIS = load_iris().data
+MISSING = np.random.RandomState(0).uniform(size=IRIS.shape) < 0.2
+GAPS = np.where(MISSING, np.nan, IRIS)
+DIGITS = load_digits().data
+
+
+def quick(**params):
+    return AutoencoderImputer(**{"max_steps": 20, "random_state": 0} | params)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return quick().fit(GAPS)
+
+
+def rmse(filled, X, missing):
+    return np.sqrt(np.square(filled - X)[missing].mean())
+
+
+# What comes out
+
+
+def test_gaps_become_numbers_and_all_else_stays_to_the_byte(fitted):
+    filled = fitted.transform(GAPS)
+    assert np.isfinite(filled).all()
+    assert filled[~MISSING].tobytes() == IRIS[~MISSING].tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_output_has_the_dtype_of_the_data(dtype):
+    assert quick().fit_transform(GAPS.astype(dtype)).dtype == dtype
+
+
+def test_data_are_not_written_to(fitted):
+    X = GAPS.copy()
+    X.flags.writeable = False
+    clone(fitted).fit(X).transform(X)
+    np.testing.assert_array_equal(X, GAPS)
+
+
+def test_rows_without_gaps_are_returned_as_they_are(fitted):
+    np.testing.assert_array_equal(fitted.transform(IRIS), IRIS)
+
+
+def test_rows_are_filled_independently_of_how_many_there_are(fitted):
+    X = np.tile(GAPS, (40, 1))  # 6000 rows: more than pass through at a time
+    np.testing.assert_allclose(fitted.transform(X)[-150:], fitted.transform(GAPS), rtol=1e-10)
+
+
+def test_rows_of_which_nothing_is_observed_are_all_filled_alike(fitted):
+    filled = fitted.transform(np.full((2, 4), np.nan))
+    np.testing.assert_array_equal(filled[0], filled[1])
+    low, high = IRIS.min(axis=0), IRIS.max(axis=0)
+    assert ((low < filled[0]) & (filled[0] < high)).all()
+
+
+def test_patterns_of_gaps_that_fit_never_saw_are_filled():
+    imputer = quick().fit(IRIS)
+    X = IRIS[:2].copy()
+    X[0, :3] = np.nan
+    assert np.isfinite(imputer.transform(X)).all()
+
+
+@pytest.mark.parametrize("peer", [SimpleImputer, KNNImputer])
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("indicator", [False, True])
+@pytest.mark.filterwarnings("ignore:Skipping features without any observed values")
+def test_empty_columns_and_indicators_are_those_of_scikit_learn(peer, keep, indicator):
+    X = GAPS.copy()
+    X[:, 2] = np.nan
+    params = {"keep_empty_features": keep, "add_indicator": indicator}
+    ours, theirs = quick(**params).fit(X), peer(**params).fit(X)
+    new = X.copy()
+    new[:3, 2] = 5.0  # a value where there was none in fit
+    for rows in (X, new):
+        filled, expected = ours.transform(rows), theirs.transform(rows)
+        assert filled.shape == expected.shape
+        n_kept = 4 if keep else 3
+        np.testing.assert_array_equal(filled[:, n_kept:], expected[:, n_kept:])
+        if keep:
+            assert (filled[:, 2] == 0).all()
+    assert len(ours.get_feature_names_out()) == filled.shape[1]
+    if peer is SimpleImputer:  # KNNImputer forgets the empty columns that it keeps
+        assert ours.get_feature_names_out().tolist() == theirs.get_feature_names_out().tolist()
+
+
+def test_data_of_nothing_but_gaps_have_no_columns_left():
+    X = np.full((10, 3), np.nan)
+    assert quick().fit_transform(X).shape == (10, 0)
+    assert (quick(keep_empty_features=True).fit_transform(X) == 0).all()
+
+
+@pytest.mark.parametrize("value", [-1, 0, 99.5])
+def test_any_number_may_stand_for_a_missing_value(value):
+    marked = np.where(MISSING, value, IRIS)
+    np.testing.assert_array_equal(
+        quick(missing_values=value).fit_transform(marked), quick().fit_transform(GAPS)
+    )
+
+
+def test_integers_are_filled_with_real_numbers():
+    X = np.where(MISSING, -1, (10 * IRIS).astype(int))
+    filled = quick(missing_values=-1).fit_transform(X)
+    assert filled.dtype == np.float64
+    np.testing.assert_array_equal(filled[~MISSING], X[~MISSING])
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_frames_keep_their_columns_and_pandas_the_index(container):
+    frame = pd.DataFrame(GAPS, columns=list("abcd"), index=[f"row {i}" for i in range(150)])
+    X = frame if container == "pandas" else pl.from_pandas(frame)
+    filled = quick(add_indicator=True).set_output(transform=container).fit_transform(X)
+    names = ["a", "b", "c", "d", *(f"missingindicator_{name}" for name in "abcd")]
+    assert list(filled.columns) == names
+    if container == "pandas":
+        assert filled.index.equals(frame.index)
+        pd.testing.assert_frame_equal(filled[list("abcd")].where(frame.notna()), frame)
+
+
+def test_nullable_columns_of_pandas_are_read():
+    frame = pd.DataFrame(GAPS, columns=list("abcd")).astype("Float64")
+    np.testing.assert_array_equal(quick().fit_transform(frame), quick().fit_transform(GAPS))
+
+
+# How well
+
+
+def test_digits_are_filled_better_than_by_neighbours():
+    missing = np.random.RandomState(0).uniform(size=DIGITS.shape) < 0.3
+    X = np.where(missing, np.nan, DIGITS)[:1000]
+    new, truth, hidden = np.where(missing, np.nan, DIGITS)[1000:], DIGITS[1000:], missing[1000:]
+    ours = rmse(quick(max_steps=400).fit(X).transform(new), truth, hidden)
+    assert ours < rmse(KNNImputer().fit(X).transform(new), truth, hidden)
+
+
+def test_where_relations_are_linear_the_error_is_that_of_the_conditional_mean():
+    random_state = np.random.RandomState(0)
+    loadings = random_state.normal(size=(10, 2))
+    X = random_state.normal(size=(600, 2)) @ loadings.T + 0.5 * random_state.normal(size=(600, 10))
+    gaps = X.copy()
+    gaps[:, 3] = np.where(np.arange(600) % 2, np.nan, X[:, 3])
+    covariance = loadings @ loadings.T + 0.25 * np.eye(10)
+    rest = np.delete(np.arange(10), 3)
+    best = X[:, rest] @ np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[rest, 3])
+    error = rmse(quick(max_steps=300).fit_transform(gaps), X, np.isnan(gaps))
+    least = np.sqrt(np.square(best - X[:, 3])[1::2].mean())
+    assert least * 0.95 < error < least * 1.1
+
+
+def test_validation_error_is_about_the_error_on_new_rows():
+    missing = np.random.RandomState(0).uniform(size=DIGITS.shape) < np.random.RandomState(
+        1
+    ).uniform(0.05, 0.85, (len(DIGITS), 1))
+    imputer = quick(max_steps=200).fit(DIGITS[:1000])
+    filled = imputer.transform(np.where(missing, np.nan, DIGITS)[1000:])
+    assert imputer.validation_error_ == pytest.approx(
+        rmse(filled, DIGITS[1000:], missing[1000:]), rel=0.15
+    )
+
+
+# Parts and settings
+
+
+@pytest.mark.parametrize(
+    "autoencoder",
+    [
+        AutoencoderTransformer(8),
+        AutoencoderTransformer(8, init="random"),
+        AutoencoderTransformer(8, architecture=Convolutional((8, 8), channels=4)),
+        AutoencoderTransformer(8, loss="log_loss"),
+        AutoencoderTransformer(8, loss="poisson"),
+        AutoencoderTransformer(8, early_stopping=False),
+        DenoisingAutoencoder(8, noise="gaussian", noise_level=0.05),
+        ContractiveAutoencoder(8),
+        SparseAutoencoder(8, init="random"),
+        SparseAutoencoder(8, sparsity="top_k", n_active=4, init="random"),
+    ],
+    ids=repr,
+)
+def test_autoencoders_of_all_kinds_fill_gaps(autoencoder):
+    X = DIGITS[:120] / 16
+    missing = np.random.RandomState(0).uniform(size=X.shape) < 0.3
+    imputer = quick(autoencoder=autoencoder, max_steps=60)
+    filled = imputer.fit_transform(np.where(missing, np.nan, X))
+    means = np.broadcast_to(X.mean(axis=0), X.shape)
+    assert rmse(filled, X, missing) < rmse(means, X, missing)
+    assert isinstance(imputer.autoencoder, type(autoencoder))
+    assert not hasattr(autoencoder, "module_")
+
+
+@pytest.mark.parametrize(
+    ("linear_base", "names"),
+    [("auto", {"correcting", "alone"}), (True, {"correcting"}), (False, {"alone"})],
+)
+def test_linear_model_is_corrected_or_left_out_as_asked(linear_base, names):
+    imputer = quick(linear_base=linear_base, max_steps=100).fit(GAPS)
+    assert set(imputer.shares_) == names
+    assert set(imputer.autoencoders_) <= names
+    assert all(share >= 0 for share in imputer.shares_.values())
+
+
+def test_module_of_a_fitted_autoencoder_takes_rows_with_nan():
+    imputer = quick(linear_base=False, max_steps=100).fit(GAPS)
+    (autoencoder,) = imputer.autoencoders_.values()
+    with torch.no_grad():
+        reconstruction = autoencoder.module_(torch.from_numpy(GAPS[:5])).reconstruction
+    assert reconstruction.isfinite().all()
+
+
+def test_parameters_of_the_autoencoder_are_searched_in_a_pipeline():
+    y = load_iris().target
+    imputer = quick(autoencoder=AutoencoderTransformer(3))
+    model = make_pipeline(imputer, LogisticRegression(max_iter=1000))
+    grid = {"autoencoderimputer__autoencoder__n_components": [1, 2]}
+    search = GridSearchCV(model, grid, cv=2).fit(GAPS, y)
+    assert search.best_score_ > 0.8
+
+
+# Same data, same result
+
+
+def test_same_seed_gives_the_same_bytes_and_leaves_the_global_state_alone():
+    before = torch.get_rng_state()
+    results = [joblib.hash(quick().fit_transform(GAPS)) for _ in range(2)]
+    assert results[0] == results[1]
+    assert torch.equal(torch.get_rng_state(), before)
+    assert joblib.hash(quick(random_state=1).fit_transform(GAPS)) != results[0]
+
+
+def test_pickled_imputer_fills_the_same_bytes(fitted):
+    copy = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(copy.transform(GAPS), fitted.transform(GAPS))
+
+
+# What cannot be
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"autoencoder": GeodesicAutoencoder()}, "cannot learn from rows with gaps"),
+        ({"autoencoder": VariationalAutoencoder()}, "cannot learn from rows with gaps"),
+        ({"autoencoder": LogisticRegression()}, "cannot learn from rows with gaps"),
+        ({"autoencoder": AutoencoderTransformer(0)}, "'n_components' parameter"),
+        (
+            {"autoencoder": AutoencoderTransformer(loss="log_loss"), "linear_base": True},
+            "linear_base=True needs loss='squared_error'",
+        ),
+        ({"autoencoder": AutoencoderTransformer(loss="log_loss")}, "needs data in"),
+        (
+            {"autoencoder": AutoencoderTransformer(architecture=Convolutional((3, 3)))},
+            r"image_shape=\(3, 3\)",
+        ),
+        ({"max_steps": 0}, "'max_steps' parameter"),
+        ({"missing_values": "no"}, "'missing_values' parameter"),
+    ],
+)
+def test_what_cannot_be_used_is_named(params, message):
+    with pytest.raises(ValueError, match=message):
+        quick(**params).fit(GAPS)
+
+
+def test_failing_fit_leaves_a_fitted_imputer_as_it_was(fitted):
+    imputer = pickle.loads(pickle.dumps(fitted))
+    imputer.autoencoder = AutoencoderTransformer(architecture=Convolutional((3, 3)))
+    with pytest.raises(ValueError, match="image_shape"):
+        imputer.fit(GAPS[:, :3])
+    np.testing.assert_array_equal(imputer.transform(GAPS), fitted.transform(GAPS))
+
+
+def test_rows_of_which_nothing_is_observed_teach_nothing():
+    X = np.vstack([GAPS, np.full((30, 4), np.nan)])
+    np.testing.assert_array_equal(quick().fit(X).transform(GAPS), quick().fit_transform(GAPS))
+
+
+def test_infinite_values_are_refused():
+    with pytest.raises(ValueError, match="infinity"):
+        quick().fit(np.where(MISSING, np.inf, IRIS))
+
+
+def test_nan_is_refused_where_another_value_stands_for_what_is_missing():
+    with pytest.raises(ValueError, match="NaN"):
+        quick(missing_values=-1).fit(GAPS)
+
+
+def test_unfitted_imputer_says_so():
+    with pytest.raises(NotFittedError):
+        quick().transform(GAPS)
+    with pytest.raises(NotFittedError):
+        quick().get_feature_names_out()
