@@ -44,9 +44,11 @@ class PrefixDecoder(nn.Module):
             kept = torch.ones_like(code)
         else:
             kept = (torch.arange(code.shape[1], device=code.device) < widths[:, None]).to(code)
-        pairs = torch.stack((code * kept, kept), dim=2).flatten(1)
+        pairs = torch.stack((code if widths is None else code * kept, kept), dim=2).flatten(1)
         n_left_out = self.n_components - code.shape[1]
-        return self.decoder(nn.functional.pad(pairs, (0, 2 * n_left_out)))
+        if n_left_out:
+            pairs = nn.functional.pad(pairs, (0, 2 * n_left_out))
+        return self.decoder(pairs)
 
     @property
     def has_linear_path(self):
