@@ -126,6 +126,12 @@ class AutoencoderTransformer(BaseAutoencoder):
     smallest held-out loss are kept if a one-sided paired t test (p < 0.01) finds them better on
     the held-out rows than that PCA. Otherwise it becomes the PCA of all rows.
 
+    After `fit` the code is centred and turned to its principal axes, so its components are
+    uncorrelated and in the order of their variance, in units of the scale; the decoder turns with
+    it, so reconstructions stay as they were. Not so where something cares which way the units
+    point: an activation of the code, columns of unit norm, or a `penalty` that does not say that it
+    ``ignores_rotation``; nor after `partial_fit`.
+
     A loss that explodes sends the fit back to its best weights, at half the learning rate.
 
     References

@@ -133,6 +133,10 @@ class ContractiveAutoencoder(BaseAutoencoder):
     ``architecture=MLP((), code_activation="logistic", tied=True)``, ``init="random"``,
     ``loss="log_loss"``, ``batch_size=100``, ``max_iter=20``, ``contraction=0.01``.
 
+    The norm of the Jacobian does not change when the code is turned, so after `fit` the code is
+    centred and turned to its principal axes, as for `AutoencoderTransformer`; not so if it has an
+    activation, as above.
+
     References
     ----------
     Rifai, Vincent, Muller, Glorot, Bengio (2011). Contractive auto-encoders: explicit invariance

@@ -147,6 +147,9 @@ class DenoisingAutoencoder(BaseAutoencoder):
     prepares for zeros. After much masking a net makes too much of undamaged rows, since it has only
     ever seen a part of each.
 
+    After `fit` the code is centred and turned to its principal axes, as for
+    `AutoencoderTransformer`.
+
     Images with values in [0, 1], as features for a classifier: ``n_components=1000``,
     ``architecture=MLP((), code_activation="logistic")``, ``init="random"``, ``loss="log_loss"``,
     ``batch_size=100``, ``max_iter=20``, with "gaussian" or "masking" of 0.5.

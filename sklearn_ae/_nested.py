@@ -159,6 +159,10 @@ class NestedAutoencoder(BaseAutoencoder):
     significantly better than PCA on them, the curve is that of PCA, as for
     `AutoencoderTransformer`.
 
+    The order is that of what a unit adds to the reconstruction. It is not that of the variances of
+    the units, which may be correlated: turned to principal axes, the first units would no longer be
+    a code by themselves.
+
     With few components the order has a price: the first ones serve all numbers of components, and
     reconstruct less than a code of that width alone. From four on it is small.
 

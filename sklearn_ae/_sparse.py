@@ -151,6 +151,9 @@ class SparseAutoencoder(BaseAutoencoder):
     `alpha` does nothing without hidden layers where the weights are tied, as for "kl" and "top_k":
     it spares linear decoders.
 
+    The units are in no order, and are not turned to principal axes: turned units would not be
+    sparse.
+
     References
     ----------
     Olshausen & Field (1996). Emergence of simple-cell receptive field properties by learning a

@@ -147,7 +147,9 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     Notes
     -----
-    `transform` returns the means of the codes, and `reconstruct` decodes them.
+    `transform` returns the means of the codes, and `reconstruct` decodes them. They are not turned
+    to their principal axes: the distribution of a code is told unit by unit. `kl_divergence_` tells
+    how much each unit says.
 
     A unit whose mean divergence is below 0.01 nats has collapsed: it tells nothing, and its code is
     about zero for all rows. `fit` warns and names such units.
