@@ -3,7 +3,6 @@
 import inspect
 import warnings
 from abc import ABCMeta, abstractmethod
-from contextlib import contextmanager
 from math import ceil
 from numbers import Integral, Real
 from typing import NamedTuple
@@ -51,9 +50,9 @@ from ._net import (
     optimizer_params,
 )
 from ._objective import Objective
-from ._pca import frame_of, moments, principal_axes
+from ._pca import check_scale, frame_of, moments, principal_axes
 from ._random import borrowed_global_state, seeded_construction
-from ._state import arrays_of, load_arrays, progress_of, resume
+from ._state import arrays_of, load_arrays, progress_of, resume, unchanged_on_error
 from .architectures import ACTIVATIONS, MLP, TopK
 from .losses import LogLoss, Poisson, SquaredError
 
@@ -141,7 +140,7 @@ class BaseAutoencoder(
         RuntimeError
             If the loss diverges even at a much smaller learning rate.
         """
-        with self._unchanged_on_error():
+        with unchanged_on_error(self):
             given = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
             X, weight = self._check_training_data(X, sample_weight, reset=True)
             seed = self._draw_seed()
@@ -203,7 +202,7 @@ class BaseAutoencoder(
             If the loss diverges even at a much smaller learning rate.
         """
         first = not hasattr(self, "module_")
-        with self._unchanged_on_error():
+        with unchanged_on_error(self):
             X, weight = self._check_training_data(X, sample_weight, reset=first)
             rows = Rows(X, weight)
             seed = self._draw_seed() if first else self._seed
@@ -350,7 +349,7 @@ class BaseAutoencoder(
         ValueError
             If a or b is not one row, or n_steps is below 2.
         """
-        return self._interpolate(a, b, n_steps, codes, _segment)
+        return self._interpolate(a, b, n_steps, codes, segment)
 
     def _interpolate(self, a, b, n_steps, codes, path):
         """Decode ``path(start, end, share)`` between two codes, share being a column in [0, 1]."""
@@ -425,19 +424,6 @@ class BaseAutoencoder(
         weight = np.ones(len(X)) if weight is None else weight
         batches = gen_batches(len(X), ROWS_AT_A_TIME)
         return sum(weight[rows] @ function(X[rows]) for rows in batches) / weight.sum()
-
-    @contextmanager
-    def _unchanged_on_error(self):
-        """Put back what `validate_data` sets if anything in the block fails."""
-        names = ("n_features_in_", "feature_names_in_")
-        before = {name: vars(self)[name] for name in names if name in vars(self)}
-        try:
-            yield
-        except BaseException:
-            for name in names:
-                vars(self).pop(name, None)
-            vars(self).update(before)
-            raise
 
     def _check(self, X):
         check_is_fitted(self)
@@ -625,12 +611,7 @@ class BaseAutoencoder(
     def _new_module(self, parts, X, weight, start_from, seed):
         """Return a module scaled to X and started from some of its rows."""
         mean, scale = moments(X, weight)
-        limits = np.finfo(X.dtype)
-        if not float(limits.tiny) < scale**2 < float(limits.max):
-            raise ValueError(
-                f"The variance of X, {scale:.3g} squared, is out of the range of {X.dtype}. "
-                "Rescale X, for example with StandardScaler."
-            )
+        check_scale(scale, X.dtype)
         module = self._build_module(parts, X.dtype, seed)
         module.offset.copy_(torch.from_numpy(mean))
         module.scale.fill_(scale)
@@ -856,5 +837,17 @@ class BaseAutoencoder(
         return tags
 
 
-def _segment(start, end, share):
+def segment(start, end, share):
+    """Return points on the segment between two vectors.
+
+    Parameters
+    ----------
+    start, end : ndarray of shape (n,)
+    share : ndarray of shape (n_points, 1)
+        Of the way, in [0, 1].
+
+    Returns
+    -------
+    points : ndarray of shape (n_points, n)
+    """
     return (1 - share) * start + share * end

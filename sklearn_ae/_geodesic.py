@@ -20,6 +20,7 @@ from ._module import codes_of
 from ._net import MAX_RESTARTS, Diverged, Monitor, OneCycle
 from ._pca import frame_of
 from ._random import borrowed_global_state, seeded_construction
+from ._state import unchanged_on_error
 from .architectures import MLP
 from .corruptions import GaussianNoise
 
@@ -339,7 +340,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
                 f"target={self.target!r} would give each piece of the data coordinates of its own. "
                 "Call fit with all rows; it takes max_anchors of them."
             )
-        with self._unchanged_on_error():
+        with unchanged_on_error(self):
             X, weight = self._check_training_data(X, sample_weight, reset=False)
             seed = (self._seed + len(self.loss_curve_)) % 2**31
             with borrowed_global_state(seed, self.device):

@@ -18,12 +18,13 @@ from ._autoencoder import AutoencoderTransformer
 from ._base import BaseAutoencoder
 from ._geodesic import GeodesicAutoencoder
 from ._imputing import CorrectingModule, HideEntries, ObservedLoss, WithGaps
-from ._linear_imputation import LowRankNormal, fit_low_rank_normal
+from ._linear_imputation import LowRankNormal, fit_low_rank_normal, observed_moments
 from ._loader import ROUND, ROWS_AT_A_TIME, Rows, Steps, as_tensor
 from ._nested import NestedAutoencoder
 from ._net import Monitor, OneCycle
+from ._pca import check_scale
 from ._random import borrowed_global_state
-from ._state import arrays_of
+from ._state import arrays_of, unchanged_on_error
 from ._variational import VariationalAutoencoder
 
 RANKS = (2, 4, 8, 16, 24)  # of the linear model, tried until the held-out error rises
@@ -183,13 +184,8 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         RuntimeError
             If the loss diverges even at a much smaller learning rate.
         """
-        before = vars(self).copy()
-        try:
+        with unchanged_on_error(self):
             self._fit(self._checked_autoencoder(), self._check(X, reset=True))
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
         return self
 
     def transform(self, X):
@@ -269,6 +265,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
             self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
         X[:, self._is_empty] = 0
         X = X[~np.isnan(X).all(axis=1)]  # the others teach nothing
+        check_scale(observed_moments(X)[1], X.dtype)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         autoencoder.set_params(random_state=seed)
         with borrowed_global_state(seed, autoencoder.device):

@@ -122,15 +122,17 @@ def observed_moments(X):
     mean : ndarray of shape (n_features,)
         0 for columns without any value.
     scale : float
-        1 where all columns are constant.
+        1 where all columns are constant, infinite where the squares overflow.
     """
     observed = ~np.isnan(X)
     n_seen = np.maximum(observed.sum(axis=0), 1)
     mean = np.where(observed, X, 0).sum(axis=0) / n_seen
-    variance = np.square(np.where(observed, X - mean, 0)).sum(axis=0) / n_seen
     # Rounding leaves constant columns a variance of about (eps * mean)**2.
-    rounding = np.square(10 * np.finfo(float).eps * mean).mean()
-    variance = variance.mean()
+    with np.errstate(over="ignore"):
+        variance = (np.square(np.where(observed, X - mean, 0)).sum(axis=0) / n_seen).mean()
+        rounding = np.square(10 * np.finfo(float).eps * mean).mean()
+    if not np.isfinite(variance):
+        return mean, np.inf
     return mean, float(np.sqrt(variance)) if variance > rounding else 1.0
 
 

@@ -40,11 +40,11 @@ class PrefixDecoder(nn.Module):
         widths : Tensor of int of shape (n_rows,) or None, default=None
             How many of the first units of each row are used; None for all that are given.
         """
-        if widths is None:
-            kept = torch.ones_like(code)
-        else:
+        kept = torch.ones_like(code)
+        if widths is not None:
             kept = (torch.arange(code.shape[1], device=code.device) < widths[:, None]).to(code)
-        pairs = torch.stack((code if widths is None else code * kept, kept), dim=2).flatten(1)
+            code = code * kept
+        pairs = torch.stack((code, kept), dim=2).flatten(1)
         n_left_out = self.n_components - code.shape[1]
         if n_left_out:
             pairs = nn.functional.pad(pairs, (0, 2 * n_left_out))

@@ -1,6 +1,5 @@
 """AutoencoderOutlierDetector: rows that do not lie on the manifold, and the features to blame."""
 
-from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,6 +14,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._autoencoder import AutoencoderTransformer
 from ._loader import ROWS_AT_A_TIME
+from ._pca import check_scale, moments
+from ._state import unchanged_on_error
 from .corruptions import GaussianNoise
 
 N_NEIGHBORS = 5
@@ -332,8 +333,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         ValueError
             If X or a parameter cannot be used. A fitted estimator stays as it was.
         """
-        with self._unchanged_on_error():
+        with unchanged_on_error(self):
             X = validate_data(self, X, dtype=np.float64)
+            check_scale(moments(X)[1], X.dtype)
             random_state = check_random_state(self.random_state)
             train, held_out = self._split(len(X), random_state)
             self._learn(X[train], random_state)
@@ -542,14 +544,3 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         if self.contamination == "auto":
             return float(np.quantile(self.calibration_scores_, FALSE_ALARMS))
         return float(np.percentile(self._score(X), 100 * self.contamination))
-
-    @contextmanager
-    def _unchanged_on_error(self):
-        """Put everything back as it was if anything in the block fails."""
-        before = vars(self).copy()
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise

@@ -42,6 +42,24 @@ def _moments(X, weight):
     return mean, float(np.sqrt(variance)) if variance > rounding else 1.0
 
 
+def check_scale(scale, dtype):
+    """Raise ValueError if what data are divided by cannot be squared.
+
+    Parameters
+    ----------
+    scale : float
+        Root of the mean variance of the columns.
+    dtype : dtype
+        Of the data.
+    """
+    limits = np.finfo(dtype)
+    if not float(limits.tiny) < scale**2 < float(limits.max):
+        raise ValueError(
+            f"The variance of X, {scale:.3g} squared, is out of the range of {dtype}. Rescale X, "
+            "for example with StandardScaler."
+        )
+
+
 def principal_axes(X, mean, n_axes, weight=None, random_state=None):
     """Return orthonormal directions of largest weighted variance, as rows in decreasing order.
 

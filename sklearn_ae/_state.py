@@ -1,7 +1,28 @@
-"""The state of modules and nets as plain values and numpy arrays, and back."""
+"""The state of estimators, modules and nets: put back after a failure, or as plain values."""
+
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+
+
+@contextmanager
+def unchanged_on_error(estimator):
+    """Put all attributes of an estimator back as they were if anything in the block fails.
+
+    Parameters
+    ----------
+    estimator : estimator
+    """
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        # scikit-learn keeps here what it has to tear down, now that the fit has failed.
+        theirs = {key: value for key, value in vars(estimator).items() if "callback" in key}
+        vars(estimator).clear()
+        vars(estimator).update(before | theirs)
+        raise
 
 
 def arrays_of(module):

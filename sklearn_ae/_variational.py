@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import BaseAutoencoder
+from ._base import BaseAutoencoder, segment
 from ._evidence import (
     MIN_NOISE,
     VariationalModule,
@@ -470,5 +470,5 @@ def arc(start, end, share):
     cosine = start @ end / max(lengths[0] * lengths[1], np.finfo(start.dtype).tiny)
     angle = np.arccos(np.clip(cosine, -1, 1))
     if np.sin(angle) < 1e-3 or not all(lengths):
-        return (1 - share) * start + share * end
+        return segment(start, end, share)
     return (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)

@@ -315,3 +315,10 @@ def test_unfitted_imputer_says_so():
         quick().transform(GAPS)
     with pytest.raises(NotFittedError):
         quick().get_feature_names_out()
+
+
+def test_values_whose_squares_overflow_are_refused_before_training():
+    X = 1e200 * load_iris().data
+    X[0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"The variance of X, inf squared.*Rescale X"):
+        AutoencoderImputer().fit(X)

@@ -526,3 +526,8 @@ def test_it_ends_a_pipeline():
     assert pipeline.predict(X).shape == (150,)
     assert_array_equal(pipeline.decision_function(X) < 0, pipeline.predict(X) == -1)
     assert_array_equal(make_pipeline(MinMaxScaler(), quick()).fit_predict(X), pipeline.predict(X))
+
+
+def test_values_whose_squares_overflow_are_refused_before_training():
+    with pytest.raises(ValueError, match=r"The variance of X, inf squared.*Rescale X"):
+        AutoencoderOutlierDetector().fit(1e200 * load_iris().data)
