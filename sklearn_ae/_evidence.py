@@ -53,7 +53,11 @@ class VariationalModule(AutoencoderModule):
 
 
 class VariationalObjective(Objective):
-    """Minus the evidence lower bound, with a weight on the divergence, per feature."""
+    """Minus the evidence lower bound, with a weight on the divergence, per feature.
+
+    A corruption makes it the bound for what is left of the rows: a code drawn for what was seen
+    tells nothing about the likelihood of the rest.
+    """
 
     @classmethod
     def like(cls, objective):
@@ -61,6 +65,7 @@ class VariationalObjective(Objective):
         return cls(
             objective.loss,
             objective.penalty,
+            objective.corruption,
             penalty_unit=objective.penalty_unit,
             seed=objective.seed,
             device=objective.generator.device,
@@ -70,8 +75,8 @@ class VariationalObjective(Objective):
         return module(seen, generator)
 
     def _loss_values(self, module, output, x):
-        super()._loss_values(module, output, x)
-        return minus_log_likelihood(self.loss, module, output.reconstruction, x)
+        super()._loss_values(module, output, output.seen)
+        return minus_log_likelihood(self.loss, module, output.reconstruction, output.seen)
 
 
 def minus_log_likelihood(loss, module, reconstruction, x):
@@ -89,11 +94,13 @@ def minus_log_likelihood(loss, module, reconstruction, x):
     values : Tensor of shape (n_rows,)
     """
     values = loss(reconstruction, x)
+    loss = getattr(loss, "loss", loss)
     if isinstance(loss, SquaredError):
         variance = module.noise() * module.scale**2
-        return (values / variance + variance.log() + LOG_TWO_PI) / 2
+        observed = 1 - x.isnan().to(x.dtype).mean(dim=1)
+        return (values / variance + observed * (variance.log() + LOG_TWO_PI)) / 2
     if isinstance(loss, Poisson):  # half the deviance leaves out what depends on x alone
-        return values + (torch.lgamma(x + 1) - torch.xlogy(x, x) + x).mean(dim=1)
+        return values + (torch.lgamma(x + 1) - torch.xlogy(x, x) + x).nansum(dim=1) / x.shape[1]
     return values
 
 

@@ -5,6 +5,7 @@ from numbers import Integral
 
 import numpy as np
 import torch
+from numpy.random import RandomState
 from scipy.optimize import nnls
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.impute import MissingIndicator
@@ -12,10 +13,12 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._mask import _get_mask
 from sklearn.utils._missing import is_scalar_nan
 from sklearn.utils._param_validation import HasMethods, Interval, MissingValues, StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from ._autoencoder import AutoencoderTransformer
 from ._base import BaseAutoencoder
+from ._evidence import standard_normal_draws
 from ._geodesic import GeodesicAutoencoder
 from ._imputing import CorrectingModule, HideEntries, ObservedLoss, WithGaps
 from ._linear_imputation import LowRankNormal, fit_low_rank_normal, observed_moments
@@ -23,16 +26,20 @@ from ._loader import ROUND, ROWS_AT_A_TIME, Rows, Steps, as_tensor
 from ._nested import NestedAutoencoder
 from ._net import Monitor, OneCycle
 from ._pca import check_scale
+from ._posterior import FAMILIES, CodePosterior
 from ._random import borrowed_global_state
 from ._state import arrays_of, unchanged_on_error
 from ._variational import VariationalAutoencoder
+from .losses import LogLoss, SquaredError
 
 RANKS = (2, 4, 8, 16, 24)  # of the linear model, tried until the held-out error rises
 RANK_ROWS = 1000  # rows that the rank of the linear model is chosen on
 LINEAR_ROWS = 10_000  # rows that it is fitted to, at most
 HIDDEN_WEIGHT = 0.9  # of the loss at hidden entries; what is visible has the rest
 N_JUDGED = 500  # rows that are judged by at least: the same ones with other gaps if need be
-NOT_HERE = (GeodesicAutoencoder, NestedAutoencoder, VariationalAutoencoder)
+NOISE_ROWS = 1000  # that the noise of a variational decoder is measured on, at most
+N_SPREAD = 20  # draws for each row that is judged
+NOT_HERE = (GeodesicAutoencoder, NestedAutoencoder)
 
 
 class AutoencoderImputer(TransformerMixin, BaseEstimator):
@@ -53,11 +60,12 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     ----------
     autoencoder : estimator, default=None
         What is trained: one of `AutoencoderTransformer`, `DenoisingAutoencoder`,
-        `ContractiveAutoencoder` and `SparseAutoencoder`, of any architecture. Its
-        `early_stopping`, `validation_fraction`, `solver`, `alpha`, `batch_size`,
+        `ContractiveAutoencoder`, `SparseAutoencoder` and `VariationalAutoencoder`, of any
+        architecture. Its `early_stopping`, `validation_fraction`, `solver`, `alpha`, `batch_size`,
         `learning_rate_init`, `device` and `callbacks` are used, `max_iter` and `tol` are not, and
         weights are not tied, as the encoder is given the mask too. None is
-        ``AutoencoderTransformer(64, hidden_layer_sizes=(256, 128))`` in batches of 256.
+        ``AutoencoderTransformer(64, hidden_layer_sizes=(256, 128))`` in batches of 256, or, with
+        `sample_posterior`, ``VariationalAutoencoder(16)``.
     missing_values : int, float or nan, default=nan
         What stands for a missing value.
     add_indicator : bool, default=False
@@ -67,7 +75,12 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         Whether columns without any value in `fit` are kept and filled with 0, instead of dropped.
     linear_base : {"auto"} or bool, default="auto"
         Whether the autoencoder corrects a linear model, the conditional means of a normal
-        distribution of low rank, or fills the gaps by itself. "auto" trains both and mixes them.
+        distribution of low rank, or fills the gaps by itself. "auto" trains both and mixes them. A
+        variational autoencoder always fills them by itself.
+    sample_posterior : bool, default=False
+        Whether `transform` fills gaps with values drawn from their distribution given the observed
+        ones, instead of its mean. It needs a variational autoencoder. The same X gets the same
+        draws from a fitted imputer; `sample` makes others.
     max_steps : int, default=1500
         Steps of the optimizer in each training.
     random_state : int, RandomState instance or None, default=None
@@ -78,12 +91,19 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     ----------
     autoencoders_ : dict of str to estimator
         The trained autoencoders that take part: "correcting" corrects the linear model, "alone"
-        fills the gaps by itself. Their ``module_`` takes rows with NaN.
+        fills the gaps by itself. A variational one is always kept. Their ``module_`` takes rows
+        with NaN.
     shares_ : dict of str to float
         How much of the difference between each autoencoder and the linear model is added to the
         latter. All zero is the linear model.
     rank_ : int
         Of the linear model.
+    noise_variance_ : ndarray of shape (n_features_in_,) or None
+        How much each column scatters around what a variational autoencoder's decoder makes of the
+        row, in squared units of X. None for other autoencoders and losses.
+    dispersion_ : float or None
+        What the variance of what is drawn is multiplied by, so that on held-out rows it is that of
+        the errors. Above 1 where the model is surer than it should be. None as above.
     validation_error_ : float
         Root of the mean squared error of the fillings of hidden entries of held-out rows, in the
         units of X.
@@ -107,6 +127,14 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     Filling again what has been filled makes it worse: the net has learned to fill from what was
     observed. One pass is all there is.
 
+    One filling looks as if the values had been there. An analysis that takes it for data finds
+    intervals too narrow and correlations too strong. With a variational autoencoder inside,
+    `sample` fills several times, each with values that could have been there: codes are drawn from
+    their distribution given what is observed of the row (by importance sampling around its mode),
+    and values from the decoder's distribution. Analyse each and pool the results (Rubin 1987). All
+    come from one net, so what its training leaves open has no part in their spread but for
+    `dispersion_`.
+
     References
     ----------
     Gondara & Wang (2018). MIDA: multiple imputation using denoising autoencoders. PAKDD.
@@ -115,6 +143,11 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     missing values. JMLR 11. (the linear model)
 
     Breiman (1996). Stacked regressions. Machine Learning 24. (the mixture)
+
+    Rubin (1987). Multiple imputation for nonresponse in surveys. Wiley.
+
+    Mattei & Frellsen (2019). MIWAE: deep generative modelling and imputation of incomplete data
+    sets. ICML. (imputations drawn from a variational autoencoder)
 
     Examples
     --------
@@ -129,6 +162,15 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     >>> means = np.broadcast_to(np.nanmean(X_missing, axis=0), X.shape)
     >>> bool(error < 0.7 * np.sqrt(np.square(means - X)[missing].mean()))
     True
+
+    Several fillings, to see how sure they are:
+
+    >>> imputer = AutoencoderImputer(sample_posterior=True, max_steps=300, random_state=0)
+    >>> imputations = imputer.fit(X_missing).sample(X_missing, n_imputations=20, random_state=0)
+    >>> low, high = np.quantile(imputations, [0.05, 0.95], axis=0)
+    >>> inside = (low <= X) & (X <= high)
+    >>> bool(0.8 < inside[missing].mean() < 1)
+    True
     """
 
     _parameter_constraints: dict = {
@@ -137,6 +179,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         "add_indicator": ["boolean"],
         "keep_empty_features": ["boolean"],
         "linear_base": [StrOptions({"auto"}), "boolean"],
+        "sample_posterior": ["boolean"],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }
@@ -149,6 +192,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         add_indicator=False,
         keep_empty_features=False,
         linear_base="auto",
+        sample_posterior=False,
         max_steps=1500,
         random_state=None,
     ):
@@ -157,6 +201,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         self.add_indicator = add_indicator
         self.keep_empty_features = keep_empty_features
         self.linear_base = linear_base
+        self.sample_posterior = sample_posterior
         self.max_steps = max_steps
         self.random_state = random_state
 
@@ -185,7 +230,10 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
             If the loss diverges even at a much smaller learning rate.
         """
         with unchanged_on_error(self):
-            self._fit(self._checked_autoencoder(), self._check(X, reset=True))
+            autoencoder, X = self._checked_autoencoder(), self._check(X, reset=True)
+            if self.sample_posterior:
+                _check_can_sample(autoencoder, X)
+            self._fit(autoencoder, X)
         return self
 
     def transform(self, X):
@@ -205,21 +253,46 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._check(X, reset=False)
-        parts = [X.copy()]
-        if self.indicator_ is not None:
-            parts.append(self.indicator_.transform(X).astype(X.dtype))
-        filled, gaps = parts[0], np.isnan(X)
-        X[:, self._is_empty] = 0
-        incomplete = gaps[:, ~self._is_empty].any(axis=1)
-        if incomplete.any():
-            filled[incomplete] = np.where(
-                gaps[incomplete], self._estimate(X[incomplete]), filled[incomplete]
-            )
-        if self.keep_empty_features:
-            filled[:, self._is_empty] = 0
-        elif self._is_empty.any():
-            parts[0] = filled[:, ~self._is_empty]
-        return np.hstack(parts)
+        if not self.sample_posterior:
+            return self._complete(X, lambda rows: [self._estimate(rows)])[0]
+        return self._drawn(X, 1, self._seed)[0]
+
+    def sample(self, X, n_imputations=5, random_state=None):
+        """Fill the gaps of X several times, with values that could have been there.
+
+        For multiple imputation (Rubin 1987): do the same analysis with each, and pool the results.
+        The spread between them then tells how much the gaps leave open, for which a single filling
+        has no room.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with gaps, of whatever pattern.
+        n_imputations : int, default=5
+            How many times.
+        random_state : int, RandomState instance or None, default=None
+            Seeds the draws. None draws anew every time.
+
+        Returns
+        -------
+        imputations : list of ndarray or of DataFrame
+            Each like the output of `transform`, with the same observed entries and different ones
+            in the gaps.
+
+        Raises
+        ------
+        ValueError
+            If the autoencoder has no distribution to draw from, or n_imputations is below 1.
+        """
+        check_is_fitted(self)
+        if not isinstance(n_imputations, Integral) or n_imputations < 1:
+            raise ValueError(f"n_imputations={n_imputations!r} must be a positive integer.")
+        rows = self._check(X, reset=False)
+        # RandomState() draws from the operating system, not from numpy's global state.
+        random_state = RandomState() if random_state is None else check_random_state(random_state)
+        seed = int(random_state.randint(np.iinfo(np.int32).max))
+        completed = self._drawn(rows, n_imputations, seed)
+        return [_wrap_data_with_container("transform", part, X, self) for part in completed]
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns that `transform` returns.
@@ -257,6 +330,31 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
             X[_get_mask(X, self.missing_values)] = np.nan
         return X
 
+    def _drawn(self, X, n_imputations, seed):
+        """Return X, completed so many times with values drawn at random."""
+        _check_can_sample(self._variational(), X)
+        return self._complete(X, lambda rows: self._draw(rows, n_imputations, seed), n_imputations)
+
+    def _complete(self, X, fill, n_fillings=1):
+        """Return X with each of the fillings that are made of its incomplete rows in its gaps."""
+        gaps, known = np.isnan(X), X.copy()
+        known[:, self._is_empty] = 0
+        incomplete = gaps[:, ~self._is_empty].any(axis=1)
+        indicated = []
+        if self.indicator_ is not None:
+            indicated = [self.indicator_.transform(X).astype(X.dtype)]
+        known = known[incomplete]
+        completed = []
+        for filling in fill(known) if len(known) else [known] * n_fillings:
+            filled = X.copy()
+            filled[incomplete] = np.where(gaps[incomplete], filling, X[incomplete])
+            if self.keep_empty_features:
+                filled[:, self._is_empty] = 0
+            elif self._is_empty.any():
+                filled = filled[:, ~self._is_empty]
+            completed.append(np.hstack([filled, *indicated]))
+        return completed
+
     def _fit(self, autoencoder, X):
         """Learn from rows with NaN, of which no one else holds a reference."""
         self._is_empty = np.isnan(X).all(axis=0)
@@ -268,6 +366,8 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         check_scale(observed_moments(X)[1], X.dtype)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         autoencoder.set_params(random_state=seed)
+        self._seed = seed
+        self.noise_variance_ = self.dispersion_ = None
         with borrowed_global_state(seed, autoencoder.device):
             train, held_out = autoencoder._split(X, None, seed)
             judged = _array(train if held_out is None else held_out)
@@ -276,28 +376,38 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
                 name: self._train(clone(autoencoder), X, train, held_out, name, seed)
                 for name in self._trainings(autoencoder)
             }
-        self._mix(judged, seed)
+            self._fit_noise(judged)
+            self._mix(judged, seed)
 
     def _checked_autoencoder(self):
         """Return a copy of the autoencoder, that can be trained on rows with gaps."""
         if self.autoencoder is None:
-            return AutoencoderTransformer(
-                64,
-                hidden_layer_sizes=(256, 128),
-                batch_size=256,
-                learning_rate_init=5e-3,
-                alpha=0.1,
-            )
+            shared = {"batch_size": 256, "learning_rate_init": 5e-3, "alpha": 0.1}
+            if self.sample_posterior:
+                return VariationalAutoencoder(16, **shared)
+            return AutoencoderTransformer(64, hidden_layer_sizes=(256, 128), **shared)
         kind = type(self.autoencoder)
         if not isinstance(self.autoencoder, BaseAutoencoder) or issubclass(kind, NOT_HERE):
             raise ValueError(
                 f"autoencoder={self.autoencoder!r} cannot learn from rows with gaps. Use "
-                "AutoencoderTransformer, DenoisingAutoencoder, ContractiveAutoencoder or "
-                "SparseAutoencoder, with any architecture."
+                "AutoencoderTransformer, DenoisingAutoencoder, ContractiveAutoencoder, "
+                "SparseAutoencoder or VariationalAutoencoder, with any architecture."
             )
         autoencoder = clone(self.autoencoder)
         autoencoder._validate_params()
         autoencoder._check_parameters()
+        if _is_variational(autoencoder):
+            if type(autoencoder._loss()) not in FAMILIES:
+                raise ValueError(
+                    f"loss={autoencoder.loss!r} does not say which distribution a value has, and "
+                    "what a variational autoencoder makes of a row with gaps depends on that. Use "
+                    "'squared_error', 'log_loss' or 'poisson'."
+                )
+            if self.linear_base is True:
+                raise ValueError(
+                    f"linear_base=True, but autoencoder={autoencoder!r} models whole rows and "
+                    "corrects no other model. Use linear_base=False or 'auto'."
+                )
         if self.linear_base is True and hasattr(autoencoder._loss(), "link"):
             raise ValueError(
                 f"linear_base=True needs loss='squared_error', but loss={autoencoder.loss!r} "
@@ -306,7 +416,8 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         return autoencoder
 
     def _trainings(self, autoencoder):
-        if hasattr(autoencoder._loss(), "link") or self.linear_base is False:
+        alone = _is_variational(autoencoder) or hasattr(autoencoder._loss(), "link")
+        if alone or self.linear_base is False:
             return ["alone"]
         return ["correcting", "alone"] if self.linear_base == "auto" else ["correcting"]
 
@@ -353,11 +464,22 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         settings = autoencoder._net_settings(len(train), n_rounds)
         steps = {"iterator_train": Steps, "iterator_train__n_steps": self.max_steps}
         net = autoencoder._make_net(module, parts, monitor, seed, settings | steps)
-        net.criterion_.emphasis = HIDDEN_WEIGHT
+        if not _is_variational(autoencoder):
+            net.criterion_.emphasis = HIDDEN_WEIGHT
         autoencoder._train(net, Rows(X, None, train.index))
         autoencoder._keep(net, parts, seed, settings, streaming=False)
         autoencoder.module_ = own
         return autoencoder
+
+    def _fit_noise(self, X):
+        """Find how much each column of X scatters around what a variational decoder makes of it."""
+        own = self._variational()
+        if own is None or not isinstance(own._loss(), SquaredError):
+            return
+        posterior = CodePosterior(own.module_, own._loss())
+        posterior.fit_noise(X[:NOISE_ROWS])
+        noise = posterior.noise * own.module_.scale**2
+        self.noise_variance_ = noise.detach().cpu().double().numpy()
 
     def _mix(self, X, seed):
         """Find the shares of the autoencoders with which they fill hidden entries best."""
@@ -366,19 +488,37 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         columns = [difference[hidden] for difference in differences.values()]
         shares, error = nnls(np.column_stack(columns).astype(float), (rows - linear)[hidden])
         self.shares_ = dict(zip(differences, shares.tolist(), strict=True))
-        self.autoencoders_ = {
-            name: own for name, own in self.autoencoders_.items() if self.shares_[name]
-        }
         self.validation_error_ = float(error / np.sqrt(max(hidden.sum(), 1)))
+        if self.noise_variance_ is not None:
+            drawn = self._posterior().sample(seen, N_SPREAD, torch.Generator().manual_seed(seed))
+            spread = drawn.var(axis=0, ddof=1)[hidden].sum()
+            self.dispersion_ = float(error**2 / spread) if spread > 0 else 1.0
+        if self._variational() is None:
+            self.autoencoders_ = {
+                name: own for name, own in self.autoencoders_.items() if self.shares_[name]
+            }
+
+    def _variational(self):
+        """Return the trained autoencoder that has a distribution to draw from, or None."""
+        return next(filter(_is_variational, self.autoencoders_.values()), None)
+
+    def _posterior(self):
+        own, noise = self._variational(), None
+        if self.noise_variance_ is not None:
+            noise = torch.from_numpy(self.noise_variance_) / own.module_.scale.cpu() ** 2
+        return CodePosterior(own.module_, own._loss(), noise)
 
     def _opinions(self, X):
         """Return what the linear model makes of X, and how each autoencoder differs from it."""
         linear = _by_parts(self._linear_model(X.dtype), X)
         differences = {}
         for name, own in self.autoencoders_.items():
-            reconstruction = own._reconstruct(X)
+            if _is_variational(own):
+                draws = standard_normal_draws(own.n_components, self._seed)
+                differences[name] = self._posterior().mean(X, draws) - linear
+                continue
             reference = own.module_.offset.cpu().numpy() if name == "correcting" else linear
-            differences[name] = reconstruction - reference
+            differences[name] = own._reconstruct(X) - reference
         return linear, differences
 
     def _estimate(self, X):
@@ -387,6 +527,16 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         for name, difference in differences.items():
             estimate += self.shares_[name] * difference
         return estimate
+
+    def _draw(self, X, n_imputations, seed):
+        """Return draws of all entries of X, shape (n_imputations, n_rows, n_features)."""
+        drawn = self._posterior().sample(X, n_imputations, torch.Generator().manual_seed(seed))
+        if self.dispersion_ is None:
+            return drawn
+        linear, differences = self._opinions(X)
+        ((name, difference),) = differences.items()
+        deviations = np.sqrt(self.dispersion_) * (drawn - linear - difference)
+        return linear + self.shares_[name] * difference + deviations
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -409,6 +559,28 @@ def _parts_for_gaps(autoencoder, X, filled):
 
 def _array(rows):
     return rows.X if rows.index is None else rows.X[rows.index]
+
+
+def _is_variational(autoencoder):
+    """Whether an autoencoder gives a code a distribution."""
+    return isinstance(autoencoder, VariationalAutoencoder) and autoencoder.beta > 0
+
+
+def _check_can_sample(autoencoder, X):
+    """Raise ValueError unless values in the gaps of X can be drawn from an autoencoder."""
+    if not _is_variational(autoencoder):
+        raise ValueError(
+            f"autoencoder={autoencoder!r} has no distribution to draw values from. Fit with "
+            "autoencoder=VariationalAutoencoder(...) of beta > 0, or with autoencoder=None and "
+            "sample_posterior=True."
+        )
+    if isinstance(autoencoder._loss(), LogLoss):
+        shades = ~np.isnan(X) & (X != 0) & (X != 1)
+        if shades.any():
+            raise ValueError(
+                f"loss='log_loss' draws values of 0 or 1, but X contains {X[shades][0]:.6g}. Use "
+                "loss='squared_error' to draw values in between."
+            )
 
 
 def _by_parts(model, X):

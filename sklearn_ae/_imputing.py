@@ -49,6 +49,11 @@ class EncoderWithGaps(nn.Module):
         """Whether the encoder has one."""
         return getattr(self.encoder, "has_linear_path", False)
 
+    @property
+    def output_activation(self):
+        """Activation of the code, if the encoder has one."""
+        return getattr(self.encoder, "output_activation", None)
+
     def start_linear(self, weight, bias):
         """Make the map linear in the values, whatever is missing."""
         weight = torch.as_tensor(weight)

@@ -23,7 +23,8 @@ from sklearn_ae import (
     SparseAutoencoder,
     VariationalAutoencoder,
 )
-from sklearn_ae.architectures import Convolutional
+from sklearn_ae.architectures import MLP, Convolutional
+from sklearn_ae.losses import SquaredError
 
 IRIS = load_iris().data
 MISSING = np.random.RandomState(0).uniform(size=IRIS.shape) < 0.2
@@ -201,6 +202,13 @@ def test_validation_error_is_about_the_error_on_new_rows():
         ContractiveAutoencoder(8),
         SparseAutoencoder(8, init="random"),
         SparseAutoencoder(8, sparsity="top_k", n_active=4, init="random"),
+        VariationalAutoencoder(8),
+        VariationalAutoencoder(8, beta=0),
+        VariationalAutoencoder(8, init="random", beta=0.5),
+        VariationalAutoencoder(8, architecture=Convolutional((8, 8), channels=4)),
+        VariationalAutoencoder(8, loss="log_loss"),
+        VariationalAutoencoder(8, loss="poisson"),
+        VariationalAutoencoder(8, early_stopping=False),
     ],
     ids=repr,
 )
@@ -243,6 +251,129 @@ def test_parameters_of_the_autoencoder_are_searched_in_a_pipeline():
     assert search.best_score_ > 0.8
 
 
+# Several fillings
+
+
+@pytest.fixture(scope="module")
+def sampling():
+    return quick(sample_posterior=True, max_steps=100).fit(GAPS)
+
+
+def test_imputations_differ_in_the_gaps_only(sampling):
+    imputations = sampling.sample(GAPS, n_imputations=3, random_state=0)
+    assert len(imputations) == 3
+    for filled in imputations:
+        assert np.isfinite(filled).all()
+        assert filled[~MISSING].tobytes() == IRIS[~MISSING].tobytes()
+    first, second, _ = imputations
+    assert (first[MISSING] != second[MISSING]).all()
+
+
+def test_imputations_are_seeded(sampling):
+    first, second, other = (joblib.hash(sampling.sample(GAPS, 2, seed)) for seed in (0, 0, 1))
+    assert first == second != other
+    before = np.random.get_state()[1].copy()
+    assert joblib.hash(sampling.sample(GAPS)) != joblib.hash(sampling.sample(GAPS))
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+def test_transform_draws_if_asked_to_and_always_the_same(sampling):
+    drawn = sampling.transform(GAPS)
+    np.testing.assert_array_equal(sampling.transform(GAPS), drawn)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(sampling)).transform(GAPS), drawn)
+    mean = clone(sampling).set_params(sample_posterior=False, autoencoder=VariationalAutoencoder())
+    assert rmse(mean.fit_transform(GAPS), IRIS, MISSING) < rmse(drawn, IRIS, MISSING)
+
+
+def test_imputations_scatter_around_what_transform_returns():
+    imputer = quick(autoencoder=VariationalAutoencoder(2), max_steps=100).fit(GAPS)
+    imputations = np.array(imputer.sample(GAPS, 400, random_state=0))
+    error = imputations.std(axis=0) / 20
+    off = np.abs(imputations.mean(axis=0) - imputer.transform(GAPS))[MISSING] / error[MISSING]
+    assert np.median(off) < 1.5
+
+
+def test_nine_of_ten_values_lie_between_the_quantiles_of_linear_data():
+    random_state = np.random.RandomState(0)
+    scale = np.array([0.2, 0.2, 0.2, 0.5, 0.5, 0.5, 1, 1, 1, 1])
+    loadings = random_state.normal(size=(10, 2))
+    X = random_state.normal(size=(1500, 2)) @ loadings.T
+    X += scale * random_state.normal(size=X.shape)
+    missing = random_state.uniform(size=X.shape) < 0.3
+    gaps = np.where(missing, np.nan, X)
+    imputer = quick(sample_posterior=True, max_steps=400).fit(gaps[:1000])
+    imputations = imputer.sample(gaps[1000:], 100, random_state=0)
+    low, high = np.quantile(imputations, [0.05, 0.95], axis=0)
+    inside = (low <= X[1000:]) & (X[1000:] <= high)
+    covered = [inside[:, j][missing[1000:, j]].mean() for j in range(10)]
+    assert np.mean(covered) == pytest.approx(0.9, abs=0.03)
+    assert min(covered) > 0.75
+
+
+def test_the_fewer_values_are_observed_the_less_sure_imputations_are(sampling):
+    X = np.tile(IRIS[[100]], (3, 1))
+    X[0, :1] = X[1, :2] = X[2, :4] = np.nan
+    spread = np.std(sampling.sample(X, 500, random_state=0), axis=0)[:, 0]
+    assert spread[0] < spread[1] < spread[2]
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_imputations_are_frames_if_asked_for(container):
+    frame = pd.DataFrame(GAPS, columns=list("abcd"), index=[f"row {i}" for i in range(150)])
+    X = frame if container == "pandas" else pl.from_pandas(frame)
+    imputer = quick(sample_posterior=True, add_indicator=True).set_output(transform=container)
+    for filled in imputer.fit(X).sample(X, 2, random_state=0):
+        assert type(filled) is type(X)
+        assert list(filled.columns)[:5] == ["a", "b", "c", "d", "missingindicator_a"]
+        if container == "pandas":
+            assert filled.index.equals(frame.index)
+
+
+def test_binary_values_and_counts_are_drawn_as_such():
+    X = np.where(MISSING, np.nan, np.float64(np.median(IRIS, axis=0) < IRIS))
+    imputer = quick(autoencoder=VariationalAutoencoder(2, loss="log_loss")).fit(X)
+    assert np.isin(imputer.sample(X, 3), [0, 1]).all()
+    with pytest.raises(ValueError, match=r"draws values of 0 or 1, but X contains 0\.5"):
+        imputer.sample(X / 2)
+    counts = np.where(MISSING, np.nan, np.round(IRIS))
+    imputer = quick(autoencoder=VariationalAutoencoder(2, loss="poisson")).fit(counts)
+    assert all((filled == np.round(filled)).all() for filled in imputer.sample(counts, 3))
+
+
+def test_shades_are_refused_before_training_where_only_two_values_can_be_drawn():
+    imputer = quick(autoencoder=VariationalAutoencoder(2, loss="log_loss"), sample_posterior=True)
+    with pytest.raises(ValueError, match=r"draws values of 0 or 1, but X contains"):
+        imputer.fit(GAPS / 10)
+    assert not hasattr(imputer, "autoencoders_")
+
+
+@pytest.mark.parametrize("n_imputations", [0, -1, 2.5])
+def test_number_of_imputations_is_checked(sampling, n_imputations):
+    with pytest.raises(ValueError, match=f"n_imputations={n_imputations} must be"):
+        sampling.sample(GAPS, n_imputations)
+
+
+def test_imputations_need_a_distribution(fitted):
+    with pytest.raises(ValueError, match="has no distribution to draw values from"):
+        fitted.sample(GAPS)
+
+
+def test_imputations_of_complete_rows_are_copies(sampling):
+    for filled in sampling.sample(IRIS, 2):
+        np.testing.assert_array_equal(filled, IRIS)
+        assert not np.shares_memory(filled, IRIS)
+
+
+def test_data_without_variance_or_values_are_filled_with_what_there_is():
+    X = np.full((30, 3), 2.0)
+    X[::3, 0] = np.nan
+    X[:, 2] = np.nan
+    imputer = quick(sample_posterior=True, keep_empty_features=True).fit(X)
+    for filled in [imputer.transform(X), *imputer.sample(X, 2)]:
+        np.testing.assert_allclose(filled[:, :2], 2.0, atol=0.1)
+        assert (filled[:, 2] == 0).all()
+
+
 # Same data, same result
 
 
@@ -266,7 +397,27 @@ def test_pickled_imputer_fills_the_same_bytes(fitted):
     ("params", "message"),
     [
         ({"autoencoder": GeodesicAutoencoder()}, "cannot learn from rows with gaps"),
-        ({"autoencoder": VariationalAutoencoder()}, "cannot learn from rows with gaps"),
+        (
+            {"autoencoder": VariationalAutoencoder(loss=SquaredError().__call__)},
+            "does not say which distribution",
+        ),
+        (
+            {"autoencoder": VariationalAutoencoder(), "linear_base": True},
+            "models whole rows and corrects no other model",
+        ),
+        (
+            {"autoencoder": VariationalAutoencoder(architecture=MLP(code_activation="tanh"))},
+            "gives the code an activation",
+        ),
+        (
+            {"autoencoder": AutoencoderTransformer(), "sample_posterior": True},
+            "has no distribution to draw values from",
+        ),
+        (
+            {"autoencoder": VariationalAutoencoder(beta=0), "sample_posterior": True},
+            "has no distribution to draw values from",
+        ),
+        ({"sample_posterior": "yes"}, "'sample_posterior' parameter"),
         ({"autoencoder": LogisticRegression()}, "cannot learn from rows with gaps"),
         ({"autoencoder": AutoencoderTransformer(0)}, "'n_components' parameter"),
         (
