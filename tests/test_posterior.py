@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize
+from scipy.stats import multivariate_normal
 from torch import nn
 from torch.func import jacrev, vmap
 
-from sklearn_ae._evidence import VariationalModule, standard_normal_draws
+from sklearn_ae._evidence import MIN_NOISE, VariationalModule, standard_normal_draws
 from sklearn_ae._posterior import CodePosterior
 from sklearn_ae.architectures import MLP
 from sklearn_ae.losses import LogLoss, Poisson, SquaredError
@@ -24,11 +26,20 @@ class EncoderOfGaps(nn.Module):
         return self.start.expand(len(x), -1)
 
 
+class Rising(nn.Module):
+    """Four curves that rise with the code, steeper in the middle: one mode, but no normal one."""
+
+    def forward(self, code):
+        return code * code.new_tensor([0.1, 0.3, 0.2, 0.5]) + torch.tanh(
+            code * code.new_tensor([2.0, 0.5, 1.0, 3.0])
+        )
+
+
 def drawn_anew(decoder, seed=0):
-    """Return a decoder with weights from the standard normal distribution."""
+    """Return a decoder with weights drawn from a normal distribution."""
     random_state = np.random.RandomState(seed)
     for weight in decoder.parameters():
-        weight.detach().copy_(torch.from_numpy(random_state.normal(size=weight.shape)))
+        weight.detach().copy_(torch.from_numpy(random_state.normal(scale=0.5, size=weight.shape)))
     return decoder
 
 
@@ -95,18 +106,25 @@ def test_row_of_which_nothing_is_observed_has_the_prior(linear):
     np.testing.assert_allclose(means, prior, atol=1e-4)
 
 
-def test_noise_of_each_column_is_found():
-    module = variational(drawn_anew(nn.Linear(N_UNITS, N_FEATURES)), N_UNITS)
+def test_noise_of_each_column_is_the_most_likely_one(linear, monkeypatch):
+    monkeypatch.setattr("sklearn_ae._posterior.PRIOR_ROWS", 0.0)
     noise = np.array([0.05, 0.1, 0.2, 0.4, 0.8, 1.6])
     random_state = np.random.RandomState(0)
     codes = torch.from_numpy(random_state.normal(size=(4000, N_UNITS)))
-    X = module.decode(codes).detach().numpy()
-    X = X + np.sqrt(noise) * random_state.normal(size=X.shape)
-    X[random_state.uniform(size=X.shape) < 0.2] = np.nan
-    posterior = CodePosterior(module, SquaredError())
-    for _ in range(5):
+    X = linear.decode(codes).detach().numpy()
+    X = X + 2 * np.sqrt(noise) * random_state.normal(size=X.shape)
+    mean, covariance = conditional(linear, np.full(N_FEATURES, np.nan))
+    signal = covariance - 4 * linear.noise().item() * np.eye(N_FEATURES)
+
+    def minus_log_likelihood(log_noise):
+        covariance = signal + 4 * np.diag(np.exp(log_noise))
+        return -multivariate_normal(mean, covariance).logpdf(X).sum()
+
+    best = np.exp(minimize(minus_log_likelihood, np.log(noise)).x)
+    posterior = CodePosterior(linear, SquaredError())
+    for _ in range(40):
         posterior.fit_noise(X)
-    np.testing.assert_allclose(posterior.noise, noise, rtol=0.15)
+    np.testing.assert_allclose(posterior.noise, best, rtol=0.05)
 
 
 LINKS = {SquaredError: None, LogLoss: torch.sigmoid, Poisson: torch.exp}
@@ -114,7 +132,7 @@ LINKS = {SquaredError: None, LogLoss: torch.sigmoid, Poisson: torch.exp}
 
 def log_likelihood(loss, natural, x):
     if isinstance(loss, SquaredError):
-        return -((x - natural) ** 2) / (2 * NOISE)
+        return -((x - natural) ** 2) / (2 * (NOISE + MIN_NOISE))
     if isinstance(loss, LogLoss):
         return torch.distributions.Bernoulli(logits=natural).log_prob(x)
     return torch.distributions.Poisson(natural.exp()).log_prob(x)
@@ -123,8 +141,7 @@ def log_likelihood(loss, natural, x):
 @pytest.mark.parametrize("loss", [SquaredError(), LogLoss(), Poisson()], ids=repr)
 def test_mean_of_a_bent_model_is_that_of_numerical_integration(loss):
     n_features = 4
-    _, decoder = MLP((8,), "tanh").build(n_features, 1)
-    module = variational(drawn_anew(decoder), 1, LINKS[type(loss)], n_features)
+    module = variational(Rising(), 1, LINKS[type(loss)], n_features)
     X = torch.from_numpy(np.float64(np.random.RandomState(1).randint(0, 2, (6, n_features))))
     X[0, 1:] = X[1:4, 0] = torch.nan
     code = torch.linspace(-6, 6, 4001, dtype=torch.float64)[:, None]
@@ -138,7 +155,7 @@ def test_mean_of_a_bent_model_is_that_of_numerical_integration(loss):
     expected = torch.stack(expected).numpy()
     draws = np.random.RandomState(0).normal(size=(5000, 1))
     means = CodePosterior(module, loss).mean(X.numpy(), draws)
-    np.testing.assert_allclose(means, expected, atol=0.05 * np.abs(expected).max())
+    np.testing.assert_allclose(means, expected, atol=0.1 * np.abs(expected).max())
 
 
 def test_values_are_drawn_from_the_distribution_of_the_loss():
