@@ -36,6 +36,7 @@ RANKS = (2, 4, 8, 16, 24)  # of the linear model, tried until the held-out error
 RANK_ROWS = 1000  # rows that the rank of the linear model is chosen on
 LINEAR_ROWS = 10_000  # rows that it is fitted to, at most
 HIDDEN_WEIGHT = 0.9  # of the loss at hidden entries; what is visible has the rest
+N_CODES = 16  # components of the default variational autoencoder, at most
 N_JUDGED = 500  # rows that are judged by at least: the same ones with other gaps if need be
 NOISE_ROWS = 1000  # that the noise of a variational decoder is measured on, at most
 N_SPREAD = 20  # draws for each row that is judged
@@ -65,7 +66,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         `learning_rate_init`, `device` and `callbacks` are used, `max_iter` and `tol` are not, and
         weights are not tied, as the encoder is given the mask too. None is
         ``AutoencoderTransformer(64, hidden_layer_sizes=(256, 128))`` in batches of 256, or, with
-        `sample_posterior`, ``VariationalAutoencoder(16)``.
+        `sample_posterior`, ``VariationalAutoencoder(16)``, of fewer components below 32 features.
     missing_values : int, float or nan, default=nan
         What stands for a missing value.
     add_indicator : bool, default=False
@@ -230,7 +231,8 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
             If the loss diverges even at a much smaller learning rate.
         """
         with unchanged_on_error(self):
-            autoencoder, X = self._checked_autoencoder(), self._check(X, reset=True)
+            X = self._check(X, reset=True)
+            autoencoder = self._checked_autoencoder()
             if self.sample_posterior:
                 _check_can_sample(autoencoder, X)
             self._fit(autoencoder, X)
@@ -384,7 +386,8 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         if self.autoencoder is None:
             shared = {"batch_size": 256, "learning_rate_init": 5e-3, "alpha": 0.1}
             if self.sample_posterior:
-                return VariationalAutoencoder(16, **shared)
+                n_components = min(max(self.n_features_in_ // 2, 1), N_CODES)
+                return VariationalAutoencoder(n_components, **shared)
             return AutoencoderTransformer(64, hidden_layer_sizes=(256, 128), **shared)
         kind = type(self.autoencoder)
         if not isinstance(self.autoencoder, BaseAutoencoder) or issubclass(kind, NOT_HERE):

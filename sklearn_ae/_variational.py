@@ -24,6 +24,7 @@ from .losses import SquaredError
 from .penalties import GaussianKL, gaussian_kl
 
 COLLAPSED = 0.01  # nats
+START_NOISE = 0.01  # share of the variance, at least: a net that starts without noise stays linear
 
 
 class VariationalAutoencoder(BaseAutoencoder):
@@ -372,7 +373,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         )
         along = variances_along(rows.X, axes, rows.weights()) / module.scale.item() ** 2
         rest = (n_features - along.sum()) / max(n_features - len(axes), 1)
-        noise = max(rest, 2 * MIN_NOISE)
+        noise = max(rest, START_NOISE)
         along = np.maximum(along, noise)
         signal = np.sqrt(along - noise)
         k = len(axes)  # units beyond the features start without a meaning

@@ -9,6 +9,7 @@ import sklearn_ae
 ESTIMATORS = [
     sklearn_ae.AutoencoderOutlierDetector(),
     sklearn_ae.AutoencoderImputer(max_steps=20),
+    sklearn_ae.AutoencoderImputer(max_steps=20, sample_posterior=True),
     sklearn_ae.AutoencoderTransformer(max_iter=20),
     sklearn_ae.ContractiveAutoencoder(max_iter=20),
     sklearn_ae.DenoisingAutoencoder(max_iter=20),
