@@ -82,8 +82,9 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         Whether `transform` fills gaps with values drawn from their distribution given the observed
         ones, instead of its mean. It needs a variational autoencoder. The same X gets the same
         draws from a fitted imputer; `sample` makes others.
-    max_steps : int, default=1500
-        Steps of the optimizer in each training.
+    max_steps : int or "auto", default="auto"
+        Steps of the optimizer in each training. "auto" takes four for each row, at least 300 and at
+        most 1500.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, order, held-out rows and what is hidden. The same int gives the same bytes on
         the same machine.
@@ -181,7 +182,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         "keep_empty_features": ["boolean"],
         "linear_base": [StrOptions({"auto"}), "boolean"],
         "sample_posterior": ["boolean"],
-        "max_steps": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }
 
@@ -194,7 +195,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         keep_empty_features=False,
         linear_base="auto",
         sample_posterior=False,
-        max_steps=1500,
+        max_steps="auto",
         random_state=None,
     ):
         self.autoencoder = autoencoder
@@ -456,16 +457,19 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
                 nothing = torch.zeros(X.shape[1], autoencoder.n_components)
                 own.decoder.start_linear(nothing, nothing[:, 0])
             module = CorrectingModule(own, linear)
-        n_rounds = ceil(self.max_steps / ROUND)
+        n_steps = self.max_steps
+        if n_steps == "auto":
+            n_steps = min(max(4 * len(train), 300), 1500)
+        n_rounds = ceil(n_steps / ROUND)
         monitor = Monitor(
             held_out,
             tol=0,
             n_iter_no_change=n_rounds,
             max_epochs=n_rounds,
-            schedule=OneCycle(self.max_steps),
+            schedule=OneCycle(n_steps),
         )
         settings = autoencoder._net_settings(len(train), n_rounds)
-        steps = {"iterator_train": Steps, "iterator_train__n_steps": self.max_steps}
+        steps = {"iterator_train": Steps, "iterator_train__n_steps": n_steps}
         net = autoencoder._make_net(module, parts, monitor, seed, settings | steps)
         if not _is_variational(autoencoder):
             net.criterion_.emphasis = HIDDEN_WEIGHT
