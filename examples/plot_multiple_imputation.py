@@ -44,8 +44,8 @@ imputations = np.array(imputer.sample(X_test, n_imputations=50, random_state=0))
 # Is it as sure as it may be?
 # ---------------------------
 # If the draws are right, half of the true values lie between their quartiles, nine tenths between
-# the 5 % and the 95 % quantile, and so on. `IterativeImputer` can draw as well: it takes each column
-# for a linear function of the others with normal errors of one size.
+# the 5 % and the 95 % quantile, and so on. `IterativeImputer` can draw as well: it takes each
+# column for a linear function of the others with normal errors of one size.
 
 iterative = IterativeImputer(sample_posterior=True, max_iter=5, random_state=0).fit(X_train)
 peer = np.array([iterative.transform(X_test) for _ in range(50)])
@@ -103,8 +103,8 @@ print(f"Picture: {path}")
 # Draws go on from what is there: strokes meet at the edge, and what is at its end differs from draw
 # to draw, where the mean shows a blur of them all. The intervals hold about as many of the missing
 # values as they should at 90 %; in the middle they hold more, because many pixels are always 0 and
-# sure to be inside. Those of `IterativeImputer` are as honest, and wider where much is missing: what
-# is linear in the upper half leaves more open.
+# sure to be inside. Those of `IterativeImputer` are as honest, and wider where much is missing: a
+# linear function of the upper half leaves more open.
 #
 # To analyse data with gaps, do it once for each filling, and pool the estimates by Rubin's rules:
 # their mean, and a variance that is the mean of the variances plus ``1 + 1 / n`` times the variance
