@@ -2,13 +2,14 @@
 
 from itertools import pairwise
 from math import prod
-from numbers import Integral
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.base import BaseEstimator, clone
 from torch import nn
+
+from ._whole import is_whole
 
 __all__ = ["MLP", "Convolutional", "LinearPlusNetwork", "TopK"]
 
@@ -298,9 +299,9 @@ class Convolutional(BaseEstimator):
                 "the encoder."
             )
         kernel_size, stride = self.kernel_size, self.stride
-        if not (isinstance(stride, Integral) and stride > 0):
+        if not is_whole(stride):
             raise ValueError(f"stride={stride!r} must be a positive integer.")
-        if not (isinstance(kernel_size, Integral) and kernel_size >= stride and kernel_size % 2):
+        if not (is_whole(kernel_size, at_least=stride) and kernel_size % 2):
             raise ValueError(
                 f"kernel_size={kernel_size!r} must be an odd integer of at least stride={stride}, "
                 "so that no pixel is passed over."
@@ -367,7 +368,7 @@ class TopK(BaseEstimator):
         """
         k_transform = self.k if self.k_transform is None else self.k_transform
         for name, k in (("k", self.k), ("k_transform", k_transform)):
-            if not (isinstance(k, Integral) and k > 0):
+            if not is_whole(k):
                 raise ValueError(f"{name}={k!r} of TopK must be a positive integer.")
         return _KeepLargest(min(self.k, n_components), min(k_transform, n_components))
 
@@ -691,9 +692,9 @@ def _code_activation(given, n_components):
 
 def _positive_integers(given):
     """Return one or more integers as a list; None if that is not what they are."""
-    values = [given] if isinstance(given, Integral) else np.asarray(given).tolist()
-    valid = isinstance(values, list) and all(isinstance(v, Integral) and v > 0 for v in values)
-    return values if valid else None
+    values = np.atleast_1d(np.asarray(given, dtype=object))  # [True, 8] would become [1, 8]
+    valid = values.ndim == 1 and all(map(is_whole, values))
+    return [int(value) for value in values] if valid else None
 
 
 def _draw_weights(linear, gain=2.0):

@@ -337,7 +337,7 @@ def test_gradient_passes_through_the_units_that_are_kept():
 
 
 @pytest.mark.parametrize("name", ["k", "k_transform"])
-@pytest.mark.parametrize("bad", [0, -1, 2.5, "3", np.nan])
+@pytest.mark.parametrize("bad", [0, -1, 2.5, "3", np.nan, True])
 def test_number_of_units_to_keep_must_be_a_positive_integer(name, bad):
     with pytest.raises(ValueError, match=rf"{name}={bad!r} of TopK must be a positive integer"):
         MLP((), code_activation=TopK(**{name: bad})).build(3, 2)
@@ -533,7 +533,9 @@ def test_bent_start_of_convolutions_bends_them_in_many_places():
         ({"image_shape": "5x7"}, r"image_shape='5x7' must be"),
         ({"channels": ()}, r"channels=\(\) must hold positive integers"),
         ({"channels": (4, 0)}, r"channels=\(4, 0\) must hold positive integers"),
+        ({"channels": (4, True)}, r"channels=\(4, True\) must hold positive integers"),
         ({"stride": 0}, r"stride=0 must be a positive integer"),
+        ({"stride": True}, r"stride=True must be a positive integer"),
         ({"kernel_size": 4}, r"kernel_size=4 must be an odd integer"),
         ({"kernel_size": 3, "stride": 4}, r"kernel_size=3 .* at least stride=4"),
         ({"activation": "sine"}, r"activation='sine' is unknown"),
