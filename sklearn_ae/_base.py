@@ -28,6 +28,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ._activations import ACTIVATIONS, TopK
 from ._device import single_precision, usable_device
 from ._loader import (
     FEW_ROWS,
@@ -54,7 +55,7 @@ from ._pca import check_scale, frame_of, moments, principal_axes
 from ._random import borrowed_global_state, seeded_construction
 from ._state import arrays_of, load_arrays, progress_of, resume, unchanged_on_error
 from ._whole import Whole, is_whole
-from .architectures import ACTIVATIONS, MLP, TopK
+from .architectures import MLP
 from .losses import LogLoss, Poisson, SquaredError
 
 try:

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ._activations import TopK
 from ._base import BaseAutoencoder
 from ._whole import Whole
-from .architectures import TopK
 from .penalties import L1, KLSparsity
 
 

@@ -2,6 +2,7 @@
 
 from numbers import Integral
 
+import numpy as np
 from sklearn.utils._param_validation import Interval
 
 
@@ -17,6 +18,13 @@ def is_whole(value, at_least=1):
     at_least : int, default=1
     """
     return isinstance(value, Integral) and not isinstance(value, bool) and value >= at_least
+
+
+def positive_integers(given):
+    """Return one or more integers as a list; None if that is not what they are."""
+    values = np.atleast_1d(np.asarray(given, dtype=object))  # [True, 8] would become [1, 8]
+    valid = values.ndim == 1 and all(map(is_whole, values))
+    return [int(value) for value in values] if valid else None
 
 
 class Whole(Interval):
