@@ -4,7 +4,7 @@ import inspect
 import warnings
 from abc import ABCMeta, abstractmethod
 from math import ceil
-from numbers import Integral, Real
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ._activations import ACTIVATIONS, TopK
 from ._device import single_precision, usable_device
 from ._loader import (
     FEW_ROWS,
@@ -53,7 +54,8 @@ from ._objective import Objective
 from ._pca import check_scale, frame_of, moments, principal_axes
 from ._random import borrowed_global_state, seeded_construction
 from ._state import arrays_of, load_arrays, progress_of, resume, unchanged_on_error
-from .architectures import ACTIVATIONS, MLP, TopK
+from ._whole import Whole, is_whole
+from .architectures import MLP
 from .losses import LogLoss, Poisson, SquaredError
 
 try:
@@ -92,19 +94,19 @@ class BaseAutoencoder(
     """
 
     _parameter_constraints: dict = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "n_components": [Whole()],
+        "hidden_layer_sizes": ["array-like", Whole()],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "architecture": [HasMethods(["build", "get_params"]), None],
         "loss": [StrOptions(set(LOSSES)), callable],
         "init": [StrOptions({"pca", "random"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "solver": [StrOptions({"adam", "sgd"})],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Whole()],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Whole()],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [Whole()],
         "early_stopping": [StrOptions({"auto"}), "boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "warm_start": ["boolean"],
@@ -354,7 +356,7 @@ class BaseAutoencoder(
     def _interpolate(self, a, b, n_steps, codes, path):
         """Decode ``path(start, end, share)`` between two codes, share being a column in [0, 1]."""
         check_is_fitted(self)
-        if not isinstance(n_steps, Integral) or n_steps < 2:
+        if not is_whole(n_steps, at_least=2):
             raise ValueError(f"n_steps={n_steps!r} must be an integer of at least 2: both ends.")
         ends = np.vstack([self._one_row(name, row, codes) for name, row in (("a", a), ("b", b))])
         if not codes:

@@ -21,6 +21,7 @@ from ._net import MAX_RESTARTS, Diverged, Monitor, OneCycle
 from ._pca import frame_of
 from ._random import borrowed_global_state, seeded_construction
 from ._state import unchanged_on_error
+from ._whole import Whole
 from .architectures import MLP
 from .corruptions import GaussianNoise
 
@@ -241,14 +242,14 @@ class GeodesicAutoencoder(BaseAutoencoder):
             for name, constraint in BaseAutoencoder._parameter_constraints.items()
             if name not in NOT_HERE
         },
-        "n_neighbors": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "n_landmarks": [Interval(Integral, 2, None, closed="left")],
+        "n_neighbors": [StrOptions({"auto"}), Whole()],
+        "n_landmarks": [Whole(2)],
         "geodesic_weight": [Interval(Real, 0, None, closed="left")],
         "target": [HasMethods(["fit_transform", "get_params"]), None],
         "metric": [str, callable],
-        "max_anchors": [Interval(Integral, 2, None, closed="left")],
+        "max_anchors": [Whole(2)],
         "noise_level": [Interval(Real, 0, None, closed="left")],
-        "max_steps": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [Whole()],
     }
 
     def __init__(

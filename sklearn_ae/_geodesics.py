@@ -171,8 +171,9 @@ def neighborhood_graph(X, distances, positions, metric="euclidean"):
     n_parts : int
     """
     n, k = distances.shape
-    edges = (np.maximum(distances.ravel(), TINY), positions.ravel(), np.arange(n + 1) * k)
-    graph = csr_array(edges, shape=(n, n))
+    # Positions of 32 bits: dijkstra of scipy 1.13 takes no others.
+    ends, first = positions.ravel().astype(np.int32), np.arange(n + 1, dtype=np.int32) * k
+    graph = csr_array((np.maximum(distances.ravel(), TINY), ends, first), shape=(n, n))
     n_parts, part = connected_components(graph, directed=False)
     n_left = n_parts
     while n_left > 1:
@@ -189,8 +190,9 @@ def _shortest_links(X, part, n_parts, metric):
         nearest, distances = pairwise_distances_argmin_min(X[inside], X[outside], metric=metric)
         i = distances.argmin()
         links.append((inside[i], outside[nearest[i]], max(distances[i], TINY)))
-    starts, ends, lengths = zip(*links, strict=True)
-    return csr_array((lengths, (starts, ends)), shape=(len(X), len(X)))
+    starts, ends, lengths = map(np.array, zip(*links, strict=True))
+    edges = (lengths, (starts.astype(np.int32), ends.astype(np.int32)))
+    return csr_array(edges, shape=(len(X), len(X)))
 
 
 def without_short_cuts(graph, max_common):

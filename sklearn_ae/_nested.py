@@ -20,6 +20,7 @@ from ._nesting import (
 )
 from ._net import Monitor
 from ._pca import variances_along
+from ._whole import Whole
 
 MAX_COMPONENTS = 32
 
@@ -189,11 +190,11 @@ class NestedAutoencoder(BaseAutoencoder):
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
         "n_components": [
-            Interval(Integral, 1, None, closed="left"),
+            Whole(),
             Interval(RealNotInt, 0, 1, closed="neither"),
             StrOptions({"auto"}),
         ],
-        "max_components": [Interval(Integral, 1, None, closed="left"), None],
+        "max_components": [Whole(), None],
     }
 
     def __init__(

@@ -1,6 +1,6 @@
 """AutoencoderOutlierDetector: rows that do not lie on the manifold, and the features to blame."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from ._autoencoder import AutoencoderTransformer
 from ._loader import ROWS_AT_A_TIME
 from ._pca import check_scale, moments
 from ._state import unchanged_on_error
+from ._whole import is_whole
 from .corruptions import GaussianNoise
 
 N_NEIGHBORS = 5
@@ -455,7 +456,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """
         rows = X.index if isinstance(X, pd.DataFrame) else None
         X = self._check(X)
-        if not isinstance(top, Integral) or top < 1:
+        if not is_whole(top):
             raise ValueError(f"top={top!r} must be an integer of at least 1: how many features.")
         deviations = self._deviations(X)
         errors = np.abs(deviations) / self._error_scale

@@ -1,13 +1,14 @@
 """SparseAutoencoder: many units, of which each row uses few."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ._activations import TopK
 from ._base import BaseAutoencoder
-from .architectures import TopK
+from ._whole import Whole
 from .penalties import L1, KLSparsity
 
 
@@ -183,8 +184,8 @@ class SparseAutoencoder(BaseAutoencoder):
         "sparsity": [StrOptions({"l1", "kl", "top_k"})],
         "strength": [Interval(Real, 0, None, closed="left"), None],
         "target_activity": [Interval(Real, 0, 1, closed="neither")],
-        "n_active": [Interval(Integral, 1, None, closed="left")],
-        "n_active_transform": [Interval(Integral, 1, None, closed="left"), None],
+        "n_active": [Whole()],
+        "n_active_transform": [Whole(), None],
     }
 
     def __init__(

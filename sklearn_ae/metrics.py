@@ -1,7 +1,5 @@
 """Metrics: whether an embedding is any good."""
 
-from numbers import Integral
-
 import numpy as np
 from scipy.spatial import procrustes
 from scipy.spatial.distance import cdist
@@ -9,6 +7,7 @@ from scipy.stats import pearsonr, rankdata, spearmanr
 from sklearn.utils import check_array, check_random_state, gen_batches
 
 from ._geodesics import CANDIDATES, NeighborSearch, landmark_geodesics, unexplained
+from ._whole import is_whole
 
 __all__ = [
     "continuity",
@@ -375,7 +374,7 @@ def _landmark_distances(X, Z, n_neighbors, n_landmarks, metric, random_state):
     _check_metric(metric)
     if not (isinstance(n_neighbors, str) and n_neighbors == "auto"):
         _check_neighbors(n_neighbors, len(X), below=len(X), or_word=", or 'auto'")
-    if not isinstance(n_landmarks, Integral) or n_landmarks < 1:
+    if not is_whole(n_landmarks):
         raise ValueError(f"n_landmarks={n_landmarks!r} should be an int of at least 1.")
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     # The neighbours of repeated rows would be each other.
@@ -505,7 +504,7 @@ def _check_metric(metric):
 
 
 def _check_neighbors(n_neighbors, n_rows, below, or_word=""):
-    if not isinstance(n_neighbors, Integral) or not 1 <= n_neighbors < below:
+    if not (is_whole(n_neighbors) and n_neighbors < below):
         raise ValueError(
             f"n_neighbors={n_neighbors!r} should be an int, at least 1 and less than {below:g}, "
             f"for the {n_rows} rows of X{or_word}. Use fewer neighbours, or pass more rows."

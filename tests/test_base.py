@@ -119,7 +119,7 @@ def test_codes_in_the_place_of_rows_are_refused_and_the_way_out_is_named(fitted,
         fitted.interpolate(**ends)
 
 
-@pytest.mark.parametrize("n_steps", [1, 0, -1, 2.5, "3"])
+@pytest.mark.parametrize("n_steps", [1, 0, -1, 2.5, "3", True])
 def test_interpolation_needs_both_ends(fitted, n_steps):
     with pytest.raises(ValueError, match=rf"n_steps={n_steps!r} must be an integer of at least 2"):
         fitted.interpolate(np.zeros(4), np.zeros(4), n_steps)

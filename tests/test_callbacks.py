@@ -61,7 +61,7 @@ class Recorder:
         return [task for name, depth, task in self.log if name == hook and depth == 1]
 
 
-def without_callbacks(estimator):
+def without_callbacks(estimator, X=X):
     """Whether this scikit-learn is too old for callbacks; then there is no trace of them."""
     assert hasattr(estimator, "set_callbacks") is HAS_CALLBACKS
     if not HAS_CALLBACKS:
@@ -178,7 +178,7 @@ def geodesic(**params):
 
 def test_rounds_of_all_trainings_are_subcontexts_of_one_fit():
     estimator, recorder = geodesic(), Recorder()
-    if without_callbacks(estimator):
+    if without_callbacks(estimator, SHEET):
         return
     estimator.set_callbacks(recorder).fit(SHEET)
     epochs = [(hook, 1, i) for i in range(6) for hook in ("begin", "end")]
@@ -208,7 +208,7 @@ def test_epochs_of_both_trainings_of_a_nested_autoencoder_are_subcontexts_with_m
 
 def test_subcontexts_end_in_trainings_that_diverge_before_one_learns():
     estimator, recorder = geodesic(max_steps=300, learning_rate_init=10.0), Recorder()
-    if without_callbacks(estimator):
+    if without_callbacks(estimator, SHEET):
         return
     estimator.set_callbacks(recorder).fit(SHEET)
     assert recorder.epochs("begin") == recorder.epochs("end")
@@ -217,7 +217,7 @@ def test_subcontexts_end_in_trainings_that_diverge_before_one_learns():
 
 def test_callback_can_end_a_fit_that_counts_steps():
     estimator, recorder = geodesic(max_steps=300), Recorder(stop_after=2)
-    if without_callbacks(estimator):
+    if without_callbacks(estimator, SHEET):
         return
     assert estimator.set_callbacks(recorder).fit(SHEET).n_iter_ == 2
     assert recorder.epochs() == [0, 1]

@@ -377,7 +377,7 @@ def test_a_single_column_needs_two_dimensions(metric):
         (neighborhood_preservation, 60, 60),
         (residual_variance, 61, 60),
         *[(metric, wrong, "") for metric in OF_NEIGHBORS for wrong in (0, 2.5, "auto")],
-        *[(metric, wrong, "") for metric in ALONG_THE_DATA for wrong in (-1, 2.5, "many")],
+        *[(metric, wrong, "") for metric in ALONG_THE_DATA for wrong in (-1, 2.5, "many", True)],
     ],
 )
 def test_number_of_neighbors_must_be_less_than_that_of_rows(metric, n_neighbors, below):
@@ -393,7 +393,7 @@ def test_chance_cannot_be_adjusted_for_where_all_rows_are_neighbors():
 
 
 @pytest.mark.parametrize("metric", ALONG_THE_DATA)
-@pytest.mark.parametrize("n_landmarks", [0, 1.5, None])
+@pytest.mark.parametrize("n_landmarks", [0, 1.5, None, True])
 def test_number_of_landmarks_must_be_at_least_one(metric, n_landmarks):
     with pytest.raises(ValueError, match=f"n_landmarks={n_landmarks} should be an int of at least"):
         metric(table(), table(), n_landmarks=n_landmarks)

@@ -317,7 +317,7 @@ def test_explain_gives_no_more_features_than_there_are(fitted):
     assert fitted.explain(X[:1])["feature"].isin([f"x{i}" for i in range(4)]).all()
 
 
-@pytest.mark.parametrize("top", [0, -1, 1.5, "all"])
+@pytest.mark.parametrize("top", [0, -1, 1.5, "all", True])
 def test_a_useless_top_is_refused(fitted, top):
     with pytest.raises(ValueError, match=rf"top={top!r} must be an integer of at least 1"):
         fitted.explain(X, top=top)
