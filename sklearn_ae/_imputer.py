@@ -1,7 +1,6 @@
 """AutoencoderImputer: gaps filled with what an autoencoder makes of the rest of the row."""
 
 from math import ceil
-from numbers import Integral
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._mask import _get_mask
 from sklearn.utils._missing import is_scalar_nan
-from sklearn.utils._param_validation import HasMethods, Interval, MissingValues, StrOptions
+from sklearn.utils._param_validation import HasMethods, MissingValues, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
@@ -30,6 +29,7 @@ from ._posterior import FAMILIES, CodePosterior
 from ._random import borrowed_global_state
 from ._state import arrays_of, unchanged_on_error
 from ._variational import VariationalAutoencoder
+from ._whole import Whole, is_whole
 from .losses import LogLoss, SquaredError
 
 RANKS = (2, 4, 8, 16, 24)  # of the linear model, tried until the held-out error rises
@@ -182,7 +182,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         "keep_empty_features": ["boolean"],
         "linear_base": [StrOptions({"auto"}), "boolean"],
         "sample_posterior": ["boolean"],
-        "max_steps": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_steps": [StrOptions({"auto"}), Whole()],
         "random_state": ["random_state"],
     }
 
@@ -288,7 +288,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
             If the autoencoder has no distribution to draw from, or n_imputations is below 1.
         """
         check_is_fitted(self)
-        if not isinstance(n_imputations, Integral) or n_imputations < 1:
+        if not is_whole(n_imputations):
             raise ValueError(f"n_imputations={n_imputations!r} must be a positive integer.")
         rows = self._check(X, reset=False)
         # RandomState() draws from the operating system, not from numpy's global state.

@@ -1,7 +1,7 @@
 """VariationalAutoencoder: a code that is a normal distribution, and can be drawn from."""
 
 import warnings
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from ._evidence import (
 )
 from ._module import share_weights
 from ._pca import principal_axes, variances_along
+from ._whole import is_whole
 from .losses import SquaredError
 from .penalties import GaussianKL, gaussian_kl
 
@@ -288,7 +289,7 @@ class VariationalAutoencoder(BaseAutoencoder):
             If n_samples is below 1, or the model was fitted with ``beta=0``.
         """
         check_is_fitted(self)
-        if not isinstance(n_samples, Integral) or isinstance(n_samples, bool) or n_samples < 1:
+        if not is_whole(n_samples):
             raise ValueError(f"n_samples={n_samples!r} must be a positive integer.")
         if not self._has_distribution:
             raise ValueError(

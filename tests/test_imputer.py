@@ -347,7 +347,7 @@ def test_shades_are_refused_before_training_where_only_two_values_can_be_drawn()
     assert not hasattr(imputer, "autoencoders_")
 
 
-@pytest.mark.parametrize("n_imputations", [0, -1, 2.5])
+@pytest.mark.parametrize("n_imputations", [0, -1, 2.5, True])
 def test_number_of_imputations_is_checked(sampling, n_imputations):
     with pytest.raises(ValueError, match=f"n_imputations={n_imputations} must be"):
         sampling.sample(GAPS, n_imputations)
