@@ -748,7 +748,7 @@ class BaseAutoencoder(
                 net.criterion_.to(net.module.offset.dtype)  # a penalty may have buffers
                 net.partial_fit(rows)
         except Diverged:
-            low, high = rows.X.min(), rows.X.max()
+            low, high = np.nanmin(rows.X), np.nanmax(rows.X)  # the imputer's rows have gaps
             raise Diverged(
                 f"The loss diverged, although learning_rate_init={self.learning_rate_init} was "
                 f"halved {MAX_RESTARTS} times. Use a smaller learning_rate_init, or rescale X, "

@@ -451,6 +451,14 @@ def test_rows_of_which_nothing_is_observed_teach_nothing():
     np.testing.assert_array_equal(quick().fit(X).transform(GAPS), quick().fit_transform(GAPS))
 
 
+def test_diverging_loss_tells_the_range_of_what_is_observed():
+    counts = np.round(np.exp(4 * np.random.RandomState(0).normal(size=(200, 5))))
+    counts[::3, 0] = np.nan
+    imputer = quick(autoencoder=AutoencoderTransformer(2, loss="poisson", learning_rate_init=10))
+    with pytest.raises(RuntimeError, match=r"values lie in \[0, [0-9.e+]+\]"):
+        imputer.fit(counts)
+
+
 def test_infinite_values_are_refused():
     with pytest.raises(ValueError, match="infinity"):
         quick().fit(np.where(MISSING, np.inf, IRIS))
