@@ -25,8 +25,8 @@ import pandas as pd
 import torch
 from torch.func import jacrev, vmap
 
-from sklearn_ae._module import AutoencoderModule
-from sklearn_ae._objective import Objective
+from sklearn_ae._training.module import AutoencoderModule
+from sklearn_ae._training.objective import Objective
 from sklearn_ae.architectures import MLP
 from sklearn_ae.losses import SquaredError
 from sklearn_ae.penalties import Contractive

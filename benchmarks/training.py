@@ -43,7 +43,7 @@ from skorch.callbacks import Callback
 from threadpoolctl import threadpool_limits
 
 from sklearn_ae import AutoencoderTransformer
-from sklearn_ae._module import AutoencoderModule
+from sklearn_ae._training.module import AutoencoderModule
 from sklearn_ae.architectures import MLP
 
 BATCH_SIZE = 200

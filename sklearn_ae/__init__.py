@@ -1,17 +1,16 @@
 """Autoencoders as scikit-learn transformers: the nonlinear relatives of PCA."""
 
 from . import architectures, corruptions, losses, metrics, penalties  # noqa: F401
-from ._autoencoder import AutoencoderTransformer
-from ._contractive import ContractiveAutoencoder
-from ._denoising import DenoisingAutoencoder
-from ._geodesic import GeodesicAutoencoder
-from ._imputer import AutoencoderImputer
-from ._nested import NestedAutoencoder
-from ._outlier import AutoencoderOutlierDetector
-from ._sparse import SparseAutoencoder
-from ._variational import VariationalAutoencoder
-
-__version__ = "0.1.0"
+from ._estimators.autoencoder import AutoencoderTransformer
+from ._estimators.contractive import ContractiveAutoencoder
+from ._estimators.denoising import DenoisingAutoencoder
+from ._estimators.geodesic import GeodesicAutoencoder
+from ._estimators.imputer import AutoencoderImputer
+from ._estimators.nested import NestedAutoencoder
+from ._estimators.outlier import AutoencoderOutlierDetector
+from ._estimators.sparse import SparseAutoencoder
+from ._estimators.variational import VariationalAutoencoder
+from ._version import __version__  # noqa: F401
 
 __all__ = [
     "AutoencoderImputer",

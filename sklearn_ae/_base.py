@@ -1,81 +1,44 @@
-"""What every autoencoder does, whatever its module and its objective."""
+"""What every autoencoder does for its users, whatever is trained and how."""
 
-import inspect
-import warnings
 from abc import ABCMeta, abstractmethod
-from math import ceil
+from dataclasses import replace
 from numbers import Real
-from typing import NamedTuple
 
 import numpy as np
-import torch
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
-    clone,
 )
-from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
-from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _get_container_adapter
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_array,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from ._activations import ACTIVATIONS, TopK
-from ._device import single_precision, usable_device
-from ._loader import (
-    FEW_ROWS,
-    ROWS_AT_A_TIME,
-    Batches,
-    Rows,
-    as_tensor,
-    automatic_batch_size,
-    in_batches,
-    merge_equal_rows,
+from . import _version
+from ._training.fit import train, train_one_pass
+from ._training.loader import counted_rows, in_batches
+from ._training.module import mean_squared_error, reconstructions, squared_errors
+from ._training.random import borrowed_global_state
+from ._training.recipe import Recipe
+from ._training.state import state_of, trained_from
+from ._training.tasks import CallbackSupportMixin, EpochTasks
+from ._validation import (
+    Whole,
+    check_parts,
+    check_weight,
+    is_whole,
+    one_row,
+    unchanged_on_error,
+    warn_of_version,
+    warn_user,
 )
-from ._module import AutoencoderModule, codes_of
-from ._net import (
-    MAX_RESTARTS,
-    WARM_UP,
-    AutoencoderNet,
-    Diverged,
-    EpochTasks,
-    Monitor,
-    optimizer_params,
-)
-from ._objective import Objective
-from ._pca import check_scale, frame_of, moments, principal_axes
-from ._random import borrowed_global_state, seeded_construction
-from ._state import arrays_of, load_arrays, progress_of, resume, unchanged_on_error
-from ._whole import Whole, is_whole
 from .architectures import MLP
-from .losses import LogLoss, Poisson, SquaredError
-
-try:
-    from sklearn.callback import CallbackSupportMixin
-except ImportError:  # scikit-learn < 1.9
-
-    class CallbackSupportMixin:
-        """Stands in for scikit-learn's mixin where there is none."""
-
-
-LOSSES = {"squared_error": SquaredError, "log_loss": LogLoss, "poisson": Poisson}
-SIGNIFICANCE = 0.01  # of a gain over PCA on held-out rows; from 0.05 on, chance wins now and then
-
-
-class Learned(NamedTuple):
-    """A trained net, what it was made from, and whether it went back to PCA."""
-
-    net: AutoencoderNet
-    settings: dict
-    is_pca: bool = False
+from .architectures._activations import ACTIVATIONS
+from .losses import LOSSES, loss_of
 
 
 class BaseAutoencoder(
@@ -87,11 +50,12 @@ class BaseAutoencoder(
 ):
     """An autoencoder as a scikit-learn transformer; the common part of all of them.
 
-    A subclass states its parameters in its ``__init__`` and says in `_regularizers` what its
-    objective has besides the loss. Where its nets, its module, its start, its objective or what is
-    known after training differ, it overrides `_default_architecture`, `_make_module`,
-    `_start_at_pca`, `_make_objective` or `_describe`.
+    A subclass states its parameters in its ``__init__`` and turns them into a recipe in `_recipe`,
+    of the class `_recipe_class`. Where training is more than the one of `train`, it overrides
+    `_train`; where there is more to say afterwards, `_describe`.
     """
+
+    _recipe_class = Recipe
 
     _parameter_constraints: dict = {
         "n_components": [Whole()],
@@ -144,34 +108,32 @@ class BaseAutoencoder(
         """
         with unchanged_on_error(self):
             given = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-            X, weight = self._check_training_data(X, sample_weight, reset=True)
+            recipe = self._recipe()
+            X, weight = self._check_training_data(X, sample_weight, recipe, reset=True)
             seed = self._draw_seed()
             with borrowed_global_state(seed, self.device):
-                parts = self._collect_parts(X)
-                continued = self.warm_start and hasattr(self, "module_")
-                if not continued:
-                    self._warn_if_copying_is_easy(parts)
-                tasks = self._fit_tasks(given)
-                learned = self._learn(X, weight, parts, seed, tasks, continued)
-            self._keep(learned.net, parts, seed, learned.settings, streaming=False)
-            monitor = learned.net.monitor
-            self.is_pca_ = learned.is_pca
-            self.n_iter_ = len(monitor.loss_curve_)
-            self.loss_curve_ = monitor.loss_curve_
-            self.validation_scores_ = monitor.validation_scores_ if monitor.has_held_out_ else None
-            self.best_loss_ = monitor.best_loss_
-            self._describe(X, weight)
+                recipe = recipe.fitted_to(X)
+                before = self._trained if self.warm_start and hasattr(self, "module_") else None
+                if before is None:
+                    self._warn_if_copying_is_easy(recipe)
+                tasks = self._tasks(recipe, given)
+                trained = self._train(recipe, X, weight, seed, tasks, before)
+            monitor = trained.net.monitor
+            self._keep(trained, X, weight, monitor.loss_curve_, monitor.best_loss_)
+            if monitor.has_held_out_:
+                self.validation_scores_ = monitor.validation_scores_
+            messages = self._describe(X, weight)
             if tasks is not None:
                 tasks.finish()
-        self._warn_if_interrupted(monitor)
+        self._warn_if_interrupted()
         if not monitor.finished_:
-            warnings.warn(
+            warn_user(
                 f"Training stopped at max_iter={self.max_iter} epochs before the loss settled. "
                 "Increase max_iter, or tol if the result is good enough.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
-        self._warn_of_result()
+        for message in messages:
+            warn_user(message)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -205,35 +167,20 @@ class BaseAutoencoder(
         """
         first = not hasattr(self, "module_")
         with unchanged_on_error(self):
-            X, weight = self._check_training_data(X, sample_weight, reset=first)
-            rows = Rows(X, weight)
-            seed = self._draw_seed() if first else self._seed
-            past = [] if first else self.loss_curve_
+            recipe = self._recipe()
+            X, weight = self._check_training_data(X, sample_weight, recipe, reset=first)
+            before, past = (None, []) if first else (self._trained, self.loss_curve_)
+            seed = self._draw_seed() if first else before.seed
             # Dropout must not draw the same mask in every call.
             with borrowed_global_state((seed + len(past)) % 2**31, self.device):
-                settings = self._net_settings(len(X), max_epochs=MAX_RESTARTS + 1)
-                parts = self._collect_parts(X)
+                recipe = recipe.fitted_to(X)
                 if first:
-                    self._warn_if_copying_is_easy(parts)
-                    module = self._new_module(parts, X, weight, rows, seed)
-                else:
-                    module = self._continued_module(parts, self._dtype)
-                resumed = not first and self._streaming and self._differs_in_size_only(settings)
-                monitor = Monitor(max_epochs=1, n_before=self._n_steps if resumed else 0)
-                net = self._make_net(module, parts, monitor, seed, settings)
-                if resumed:
-                    with single_precision(module):
-                        resume(net, progress_of(self.net_))
-                self._train(net, rows)
-            self._keep(net, parts, seed, settings, streaming=True)
-            self._n_steps = min(monitor.n_taken_, WARM_UP)
-            self.is_pca_ = False
-            self.loss_curve_ = past + monitor.loss_curve_
-            self.n_iter_ = len(self.loss_curve_)
-            self.validation_scores_ = None
-            self.best_loss_ = float(np.nanmin([np.inf, *self.loss_curve_]))
+                    self._warn_if_copying_is_easy(recipe)
+                trained = train_one_pass(recipe, X, weight, seed, before)
+            curve = past + trained.net.monitor.loss_curve_
+            self._keep(trained, X, weight, curve, float(np.nanmin([np.inf, *curve])))
             self._describe(X, weight)
-        self._warn_if_interrupted(monitor)
+        self._warn_if_interrupted()
         return self
 
     def transform(self, X):
@@ -272,8 +219,13 @@ class BaseAutoencoder(
             If X does not have n_components columns.
         """
         check_is_fitted(self)
-        codes = check_array(X, dtype=self._dtype, input_name="X", estimator=self)
-        self._check_code_width(codes.shape[1])
+        codes = check_array(X, dtype=self.module_.dtype, input_name="X", estimator=self)
+        n, width = self._n_features_out, codes.shape[1]
+        if width > n or (width < n and not getattr(self.module_.decoder, "takes_prefixes", False)):
+            raise ValueError(
+                f"X has {width} columns, but the decoder of {type(self).__name__} expects codes "
+                f"with {n} (n_components). Pass the output of transform, not the original data."
+            )
         return self._like_input(self._apply(self.module_.decode, codes, self.n_features_in_), X)
 
     def reconstruct(self, X):
@@ -289,7 +241,8 @@ class BaseAutoencoder(
         reconstruction : ndarray or DataFrame of shape (n_samples, n_features)
             Equal to ``inverse_transform(transform(X))``, without the codes in between.
         """
-        return self._like_input(self._reconstruct(self._check(X)), X)
+        rows = self._check(X)
+        return self._like_input(reconstructions(self.module_, rows), X)
 
     def score(self, X, y=None):
         """Return the share of the variance of X that the reconstruction explains.
@@ -309,7 +262,7 @@ class BaseAutoencoder(
             PCA can be measured alike.
         """
         X = self._check(X)
-        return r2_score(X, self._reconstruct(X), multioutput="variance_weighted")
+        return r2_score(X, reconstructions(self.module_, X), multioutput="variance_weighted")
 
     def score_samples(self, X):
         """Return minus the squared reconstruction error of each row; higher is more normal.
@@ -324,7 +277,8 @@ class BaseAutoencoder(
         scores : ndarray of shape (n_samples,)
             Minus the sum of squared errors over the features, in squared units of the data.
         """
-        return -self._squared_errors(self._check(X))
+        X = self._check(X)
+        return -squared_errors(self.module_, X)
 
     def interpolate(self, a, b, n_steps=10, *, codes=False):
         """Decode points on the segment between the codes of two rows.
@@ -358,429 +312,98 @@ class BaseAutoencoder(
         check_is_fitted(self)
         if not is_whole(n_steps, at_least=2):
             raise ValueError(f"n_steps={n_steps!r} must be an integer of at least 2: both ends.")
-        ends = np.vstack([self._one_row(name, row, codes) for name, row in (("a", a), ("b", b))])
+        n, dtype = self._n_features_out if codes else self.n_features_in_, self.module_.dtype
+        ends = [one_row(row, n, dtype, name, codes) for name, row in (("a", a), ("b", b))]
         if not codes:
-            ends = self._apply(self.module_.encode, ends, self._n_features_out)
-        share = np.linspace(0, 1, n_steps, dtype=self._dtype)[:, None]
+            ends = self._apply(self.module_.encode, np.stack(ends), self._n_features_out)
+        share = np.linspace(0, 1, n_steps, dtype=dtype)[:, None]
         return self.inverse_transform(path(*ends, share))
 
-    def _one_row(self, name, row, codes):
-        """Return one row of data, or one code, as an array of shape (1, n)."""
-        what, n = ("code", self._n_features_out) if codes else ("row", self.n_features_in_)
-        array = np.asarray(row, dtype=self._dtype)
-        if array.ravel().shape != (n,):
-            other = "codes=True takes codes, as transform returns them"
-            if codes:
-                other = "codes=False takes rows of data"
-            raise ValueError(
-                f"{name} has shape {array.shape}, but one {what} has shape ({n},); {other}."
-            )
-        return check_array(array.reshape(1, n), dtype=self._dtype, input_name=name)
-
     @abstractmethod
-    def _regularizers(self):
-        """Return the penalty and the corruption of the objective, each a callable or None."""
+    def _recipe(self):
+        """Return the recipe that the parameters ask for, after a look at what does not fit."""
 
-    def _check_code_width(self, width):
-        """Raise ValueError unless the decoder takes codes of this width."""
-        if width != self._n_features_out:
-            raise ValueError(
-                f"X has {width} columns, but the decoder of {type(self).__name__} expects codes "
-                f"with {self._n_features_out} (n_components). Pass the output of transform, not "
-                "the original data."
+    def _make_recipe(self, mlp=None, **own):
+        """Return a recipe whose fields are the parameters of the same names, but for its own ones.
+
+        Without an `architecture` there is an `MLP`, with further parameters `mlp`.
+        """
+        given = self.get_params(deep=False)
+        names = self._recipe_class.names()
+        values = {name: given[name] for name in names if name in given}
+        values |= {"loss": loss_of(self.loss)} | own
+        check_parts(self, values)
+        if self.architecture is None:
+            skip = given.get("init") == "pca"
+            values["architecture"] = MLP(
+                self.hidden_layer_sizes, self.activation, skip=skip, **mlp or {}
             )
+        return self._recipe_class(**values)
 
-    def _default_architecture(self):
-        """Return what builds the coders if no `architecture` is given."""
-        return MLP(self.hidden_layer_sizes, self.activation, skip=self.init == "pca")
-
-    def _make_module(self, parts):
-        """Return the module around a new encoder and decoder, not yet scaled to the data."""
-        n_features = self.n_features_in_
-        encoder, decoder = parts["architecture"].build(n_features, parts["n_components"])
-        return AutoencoderModule(encoder, decoder, n_features, getattr(parts["loss"], "link", None))
-
-    def _make_objective(self, parts, module, seed, device):
-        """Return what training minimises."""
-        scale, n_features = module.scale.item(), len(module.offset)
-        loss, penalty = parts["loss"], parts["penalty"]
-        return Objective(
-            loss,
-            penalty,
-            parts["corruption"],
-            unit=loss.unit(scale) if hasattr(loss, "unit") else 1.0,
-            penalty_unit=penalty.unit(scale, n_features) if hasattr(penalty, "unit") else 1.0,
-            seed=seed,
-            device=device,
-        )
+    def _train(self, recipe, X, weight, seed, tasks, before):
+        """Return what is trained by a recipe, from scratch or from what was trained before."""
+        return train(recipe, X, weight, seed, tasks, before)
 
     def _describe(self, X, weight):
-        """Set the attributes that say what the fitted module makes of the training data."""
-        self.reconstruction_err_ = float(self._mean(self._squared_errors, X, weight))
+        """Set what there is to say of the fitted module, and return what to warn of."""
+        return []
 
-    def _warn_of_result(self):
-        """Warn of what `fit` has found, now that the estimator is a fitted one."""
+    def _keep(self, trained, X, weight, curve, best_loss):
+        """Make a training the fitted one, and say how it went."""
+        self._set_trained(trained)
+        self.is_pca_ = trained.is_pca
+        self.n_iter_ = len(curve)
+        self.loss_curve_ = curve
+        self.validation_scores_ = None
+        self.best_loss_ = best_loss
+        self.reconstruction_err_ = mean_squared_error(trained.module, X, weight)
 
-    def _mean(self, function, X, weight):
-        """Return the weighted mean over the rows of X of what a function makes of some rows."""
-        weight = np.ones(len(X)) if weight is None else weight
-        batches = gen_batches(len(X), ROWS_AT_A_TIME)
-        return sum(weight[rows] @ function(X[rows]) for rows in batches) / weight.sum()
+    def _set_trained(self, trained):
+        self._trained = trained
+        self.module_, self.net_ = trained.module, trained.net
+        self._n_features_out = trained.recipe.n_components
+
+    def _warn_if_copying_is_easy(self, recipe):
+        if recipe.may_copy(self.n_features_in_):
+            warn_user(
+                f"n_components={recipe.n_components} is not below the {self.n_features_in_} "
+                "features of X and nothing else constrains the code, so the net can copy its "
+                "input and learn nothing. Use fewer components, a penalty (penalty=L2()) or a "
+                "corruption (corruption=GaussianNoise()); that is what sets DenoisingAutoencoder, "
+                "ContractiveAutoencoder and SparseAutoencoder apart."
+            )
+
+    def _warn_if_interrupted(self):
+        monitor = self.net_.monitor
+        if monitor.stopped_by_ == "interrupt":
+            warn_user(
+                f"Training was interrupted after {len(monitor.loss_curve_)} epochs; the best "
+                "weights so far are kept."
+            )
 
     def _check(self, X):
         check_is_fitted(self)
         return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
 
-    def _check_training_data(self, X, sample_weight, reset):
+    def _check_training_data(self, X, sample_weight, recipe, reset):
         """Return the rows of X that count, and their weights of mean 1 or None if all are equal."""
-        self._check_parameters()
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
-        for part in (self._loss(), *self._regularizers()):
-            if hasattr(part, "check"):
-                part.check(X)
-        weight = self._check_weight(X, sample_weight)
-        if len(X) <= FEW_ROWS:
-            X, weight = merge_equal_rows(X, weight)
-        if weight is None or np.all(weight == weight[0]):
-            return X, None
-        counts = weight > 0
-        if not counts.all():
-            X, weight = X[counts], weight[counts]
-        return X, weight / weight.mean()
-
-    def _check_weight(self, X, sample_weight):
-        if sample_weight is None:
-            return None
-        if not np.any(np.asarray(sample_weight)):
-            raise ValueError(
-                "sample_weight is zero for all rows, so there is nothing to fit. Give at least one "
-                "row a positive weight, or leave sample_weight at None."
-            )
-        return _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-
-    def _check_parameters(self):
-        """Raise ValueError for parameters that are each valid, but not together or not here."""
-        if usable_device(self.device) != self.device:
-            raise ValueError(
-                f"device={self.device!r} is not available here. Use device='cpu', or a device that "
-                "torch can reach."
-            )
-        parts = {name: getattr(self, name) for name in ("loss", "architecture")}
-        parts["penalty"], parts["corruption"] = self._regularizers()
-        for name, part in parts.items():
-            if isinstance(part, type):
-                raise ValueError(
-                    f"{name}={part.__name__} is a class. Give an object of it: {part.__name__}()."
-                )
-        if self.architecture is None:
-            return
-        defaults = inspect.signature(type(self).__init__).parameters
-        for name in {"hidden_layer_sizes", "activation"} & set(defaults):
-            if not np.array_equal(getattr(self, name), defaults[name].default):
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} and architecture={self.architecture!r} are "
-                    f"both given, but an architecture has its own {name}. Set it there, or leave "
-                    "architecture at None."
-                )
-
-    def _check_width(self, n_components):
-        """Raise ValueError unless the fitted module has the widths that are asked for."""
-        n_features = len(self.module_.offset)
-        if (self.n_features_in_, n_components) != (n_features, self._n_features_out):
-            raise ValueError(
-                f"The fitted net has {n_features} features and n_components="
-                f"{self._n_features_out}; training cannot go on with {self.n_features_in_} "
-                f"features and n_components={n_components}. Call fit with warm_start=False to "
-                "start anew."
-            )
+        recipe.check(X)
+        return counted_rows(X, check_weight(sample_weight, X))
 
     def _draw_seed(self):
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _learn(self, X, weight, parts, seed, tasks, continued):
-        """Return what `fit` makes of X: a trained net, or the start where training was in vain."""
-        train, held_out = self._split(X, weight, seed)
-        if continued:
-            module = self._continued_module(parts, X.dtype)
-        else:
-            module = self._new_module(parts, X, weight, train, seed)
-        monitor = Monitor(held_out, tol=self.tol, n_iter_no_change=self.n_iter_no_change)
-        settings = self._net_settings(len(train), self.max_iter)
-        net = self._make_net(module, parts, monitor, seed, settings, tasks)
-        self._train(net, train)
-        is_pca = not continued and self._is_better_as_pca(parts, monitor)
-        if is_pca:
-            self._start_at_pca(module, parts, Rows(X, weight), seed)
-        elif self._may_turn(parts, module):
-            frame = frame_of(codes_of(module, X), weight)
-            centre, axes = (torch.from_numpy(part).to(module.offset) for part in frame)
-            module.encoder.turn_output(centre, axes)
-            module.decoder.turn_input(centre, axes)
-        return Learned(net, settings, is_pca)
-
-    def _may_turn(self, parts, module):
-        """Whether the code can be turned and shifted, and neither loss nor penalty would care."""
-        if not getattr(parts["penalty"], "ignores_rotation", parts["penalty"] is None):
-            return False
-        encoder, decoder = module.encoder, module.decoder
-        can_turn = getattr(encoder, "can_turn_output", False)
-        return can_turn and getattr(decoder, "can_turn_input", False)
-
-    def _split(self, X, weight, seed):
-        """Return the rows to train on and the rows held out, or None."""
-        n_samples = len(X)
-        # Of fewer rows no test could say that they are reconstructed better than by PCA.
-        n_held_out = max(ceil(self.validation_fraction * n_samples), min(8, n_samples // 4))
-        if self.early_stopping is False or (self.early_stopping == "auto" and n_samples == 1):
-            return Rows(X, weight), None
-        if n_held_out >= n_samples:
-            raise ValueError(
-                f"early_stopping={self.early_stopping} with validation_fraction="
-                f"{self.validation_fraction} holds out {n_held_out} of {n_samples} different rows "
-                "and leaves none to train on. Use a smaller validation_fraction, or "
-                "early_stopping=False."
-            )
-        order = np.random.RandomState(seed).permutation(n_samples)
-        return Rows(X, weight, order[n_held_out:]), Rows(X, weight, order[:n_held_out])
-
-    def _collect_parts(self, X):
-        """Return copies of what module and objective are made of, by name, ready for the data."""
-        penalty, corruption = self._regularizers()
-        architecture = self.architecture
-        parts = {
-            "architecture": self._default_architecture() if architecture is None else architecture,
-            "loss": self._loss(),
-            "penalty": penalty,
-            "corruption": corruption,
-        }
-        parts = {name: clone(part, safe=False) for name, part in parts.items()}
-        parts["n_components"] = self.n_components
-        for name in ("penalty", "corruption"):
-            if getattr(parts[name], "does_nothing", False):
-                parts[name] = None
-            elif hasattr(parts[name], "fit"):
-                parts[name].fit(X)
-        return parts
-
-    def _loss(self):
-        return LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
-
-    def _is_constrained(self, parts):
-        """Whether anything but its width keeps the code from copying the input."""
-        sparse = isinstance(getattr(parts["architecture"], "code_activation", None), TopK)
-        return sparse or parts["penalty"] is not None or parts["corruption"] is not None
-
-    def _warn_if_copying_is_easy(self, parts):
-        n_features, n_components = self.n_features_in_, parts["n_components"]
-        if n_components >= n_features and not self._is_constrained(parts):
-            warnings.warn(
-                f"n_components={n_components} is not below the {n_features} features "
-                "of X and nothing else constrains the code, so the net can copy its input and "
-                "learn nothing. Use fewer components, a penalty (penalty=L2()) or a corruption "
-                "(corruption=GaussianNoise()); that is what sets DenoisingAutoencoder, "
-                "ContractiveAutoencoder and SparseAutoencoder apart.",
-                UserWarning,
-                stacklevel=4,
-            )
-
-    def _warn_if_interrupted(self, monitor):
-        if monitor.stopped_by_ == "interrupt":
-            warnings.warn(
-                f"Training was interrupted after {len(monitor.loss_curve_)} epochs; the best "
-                "weights so far are kept.",
-                UserWarning,
-                stacklevel=4,
-            )
-
-    def _build_module(self, parts, dtype, seed):
-        """Return an untrained module, whose widths have been tried."""
-        n_features, n_components = self.n_features_in_, parts["n_components"]
-        with seeded_construction(seed):
-            module = self._make_module(parts)
-        module = module.to(as_tensor(np.empty(0, dtype)).dtype).eval()
-        with torch.no_grad():
-            code = module.encode(module.offset.expand(2, -1))
-            back = module.decoder(code.new_zeros(2, n_components))
-        for what, tensor, width in (("code", code, n_components), ("output", back, n_features)):
-            if tensor.shape != (2, width):
-                raise ValueError(
-                    f"{parts['architecture']!r} builds a net whose {what} for 2 rows has shape "
-                    f"{tuple(tensor.shape)} instead of (2, {width}), for n_features={n_features} "
-                    f"and n_components={n_components}."
-                )
-        return module
-
-    def _new_module(self, parts, X, weight, start_from, seed):
-        """Return a module scaled to X and started from some of its rows."""
-        mean, scale = moments(X, weight)
-        check_scale(scale, X.dtype)
-        module = self._build_module(parts, X.dtype, seed)
-        module.offset.copy_(torch.from_numpy(mean))
-        module.scale.fill_(scale)
-        self._start(module, parts, start_from, seed)
-        return module
-
-    def _start(self, module, parts, rows, seed):
-        """Start a new module at the PCA of some rows, if asked for."""
-        if self.init != "pca":
-            return
-        for coder in (module.encoder, module.decoder):
-            startable = hasattr(coder, "start_linear")
-            if not (startable and getattr(coder, "has_linear_path", False)):
-                raise ValueError(
-                    f"init='pca' starts from linear paths, and {parts['architecture']!r} has "
-                    "not got them. Use init='random'; or MLP with skip=True and "
-                    "code_activation='identity'; or wrap the coders of your own architecture "
-                    "in sklearn_ae.architectures.LinearPlusNetwork."
-                )
-        self._start_at_pca(module, parts, rows, seed)
-
-    def _start_at_pca(self, module, parts, rows, seed):
-        """Make the module reconstruct as the PCA of some rows does."""
-        axes = self._principal_axes(module, parts["n_components"], rows, seed)
-        module.encoder.start_linear(axes, torch.zeros(len(axes)))
-        self._start_decoder(module, parts["loss"], axes.T)
-
-    def _principal_axes(self, module, n_components, rows, seed):
-        """Return orthonormal axes, as many as there are components: rows, or columns if wide."""
-        random_state = np.random.RandomState(seed)
-        if n_components <= self.n_features_in_:
-            offset, weights = module.offset.cpu().double().numpy(), rows.weights()
-            axes = principal_axes(rows.X, offset, n_components, weights, random_state)
-        else:
-            # Any orthonormal columns encode without loss, and so every unit takes part.
-            shape = (n_components, self.n_features_in_)
-            axes = np.linalg.qr(random_state.normal(size=shape))[0]
-        return torch.from_numpy(np.ascontiguousarray(axes))
-
-    def _start_decoder(self, module, loss, weight):
-        """Make the decoder linear: the mean of the data, and these directions in units of scale."""
-        offset = module.offset.cpu().double()
-        bias = torch.zeros_like(offset)
-        if hasattr(loss, "tangent"):  # the link bends: PCA's line is its tangent at the mean
-            bias, slope = loss.tangent(offset)
-            weight = slope[:, None] * module.scale.item() * weight
-        module.decoder.start_linear(weight, bias)
-
-    def _is_better_as_pca(self, parts, monitor):
-        """Whether training started at PCA and did not help on the held-out rows.
-
-        A penalty or a corruption asks for something else than PCA, and gets it.
-        """
-        if self.init != "pca" or self._is_constrained(parts) or not monitor.has_held_out_:
-            return False
-        return bool(monitor.p_value() > SIGNIFICANCE)
-
-    def _continued_module(self, parts, dtype):
-        """Return a module of the same weights as the fitted one, for a warm start."""
-        self._check_width(parts["n_components"])
-        fitted, asked = self._parts["architecture"], parts["architecture"]
-        if repr(fitted) != repr(asked):
-            raise ValueError(
-                f"The fitted net is that of {fitted!r}, and training cannot go on with {asked!r}, "
-                "which hidden_layer_sizes, activation, init, architecture or what constrains the "
-                "code ask for now. Call fit with warm_start=False to start anew."
-            )
-        module = self._build_module(parts, dtype, self._seed)
-        load_arrays(module, arrays_of(self.module_))
-        return module
-
-    def _net_settings(self, n_rows, max_epochs):
-        """Return what a net is made from, apart from its module and its objective."""
-        auto = self.batch_size == "auto"
-        return {
-            "solver": self.solver,
-            "alpha": self.alpha,
-            "lr": self.learning_rate_init,
-            "batch_size": self._automatic_batch_size(n_rows) if auto else self.batch_size,
-            "max_epochs": max_epochs,
-            "device": self.device,
-            "net_params": dict(self.net_params or {}),
-        }
-
-    def _automatic_batch_size(self, n_rows):
-        return automatic_batch_size(n_rows)
-
-    def _differs_in_size_only(self, settings):
-        """Whether these are the settings of the fitted net, but for the size of the batches."""
-        return settings == self._settings | {"batch_size": settings["batch_size"]}
-
-    def _make_net(self, module, parts, monitor, seed, settings, tasks=None):
-        """Return an initialised net around a module."""
-        settings = settings.copy()
-        callbacks = list(clone(self.callbacks, safe=False) or [])
-        if tasks is not None:
-            tasks.follow(module, monitor, parts["n_components"])
-            callbacks.append(("scikit_learn_tasks", tasks))
-        defaults = {
-            "iterator_train": Batches,
-            "iterator_train__generator": torch.Generator().manual_seed(seed),
-            "iterator_valid": Batches,
-            "iterator_valid__batch_size": ROWS_AT_A_TIME,
-            "train_split": None,
-            "callbacks": callbacks,
-            "verbose": int(self.verbose),
-        }
-        own = settings.pop("net_params")
-        solver = settings.pop("solver")
-        if "optimizer" not in own:
-            defaults |= optimizer_params(solver, settings["device"])
-        objective = self._make_objective(parts, module, seed, settings["device"])
-        net_params = defaults | settings | own
-        return AutoencoderNet(module, objective, monitor=monitor, **net_params).initialize()
-
-    def _fit_tasks(self, data):
+    def _tasks(self, recipe, data):
         """Return what tells scikit-learn's callbacks of a fit; None if there are none."""
         if not hasattr(self, "_skl_callbacks"):
             return None
-        max_epochs = self._max_epochs()
-        context = self._init_callback_context(max_subtasks=max_epochs)
-        return EpochTasks(context, self, data, max_epochs)
-
-    def _max_epochs(self):
-        """Return how many epochs a fit has at most."""
-        return self.max_iter
-
-    def _train(self, net, rows):
-        """Train a net in single precision, and let go of the data."""
-        try:
-            with single_precision(net.module):
-                net.criterion_.to(net.module.offset.dtype)  # a penalty may have buffers
-                net.partial_fit(rows)
-        except Diverged:
-            low, high = np.nanmin(rows.X), np.nanmax(rows.X)  # the imputer's rows have gaps
-            raise Diverged(
-                f"The loss diverged, although learning_rate_init={self.learning_rate_init} was "
-                f"halved {MAX_RESTARTS} times. Use a smaller learning_rate_init, or rescale X, "
-                f"whose values lie in [{low:.3g}, {high:.3g}]."
-            ) from None
-        finally:
-            net.monitor.held_out = net.monitor.start = None
-            net.module.eval()
-
-    def _keep(self, net, parts, seed, settings, streaming):
-        """Make a net the fitted one."""
-        self.net_ = net
-        self.module_ = net.module
-        self._parts = parts
-        self._seed = seed
-        self._settings = settings
-        self._streaming = streaming
-        self._n_features_out = parts["n_components"]
-
-    @property
-    def _dtype(self):
-        return np.dtype(str(self.module_.offset.dtype).removeprefix("torch."))
+        context = self._init_callback_context(max_subtasks=recipe.n_epochs)
+        return EpochTasks(context, self, data, recipe.n_epochs)
 
     def _apply(self, function, array, *shape):
         """Return what a function of tensors makes of the rows of an array, batch by batch."""
         return in_batches(function, array, self.module_.offset, *shape)
-
-    def _reconstruct(self, X):
-        return self._apply(lambda x: self.module_(x).reconstruction, X, self.n_features_in_)
-
-    def _squared_errors(self, X):
-        return self._apply(lambda x: (self.module_(x).reconstruction - x).square().sum(dim=1), X)
 
     def _like_input(self, reconstruction, original):
         """Return a DataFrame with the training data's columns if set_output asks for one."""
@@ -794,44 +417,20 @@ class BaseAutoencoder(
 
     def __getstate__(self):
         """Plain values and numpy arrays: what torch and skorch hold is rebuilt from them."""
-        from . import __version__
-
         state = super().__getstate__().copy()
-        if "net_" in state:
-            state["_arrays"] = arrays_of(self.module_)
-            state["_progress"] = progress_of(self.net_) if self._streaming else None
+        if "_trained" in state:
+            state["_trained"] = state_of(self._trained)
             del state["module_"], state["net_"]
-        return state | {"_sklearn_ae_version": __version__}
+        return state | {"_sklearn_ae_version": _version.__version__}
 
     def __setstate__(self, state):
         """Rebuild module and net, on the CPU where this machine lacks the device."""
-        from . import __version__
-
         state = state.copy()
         version = state.pop("_sklearn_ae_version", "unknown")
-        if version != __version__:
-            warnings.warn(
-                InconsistentVersionWarning(
-                    estimator_name=f"sklearn_ae.{type(self).__name__}",
-                    current_sklearn_version=__version__,
-                    original_sklearn_version=version,
-                ),
-                stacklevel=2,
-            )
-        arrays, progress = state.pop("_arrays", None), state.pop("_progress", None)
+        warn_of_version(type(self), version)
         super().__setstate__(state)
-        if arrays is None:
-            return
-        settings = self._settings | {"device": usable_device(self._settings["device"])}
-        with borrowed_global_state(self._seed):
-            dtype = arrays["offset"].dtype
-            module = self._build_module(self._parts, dtype, self._seed)
-            load_arrays(module, arrays)
-            net = self._make_net(module, self._parts, Monitor(), self._seed, settings)
-        if progress is not None:
-            with single_precision(module):
-                resume(net, progress)
-        self.net_, self.module_ = net, module.eval()
+        if "_trained" in state:
+            self._set_trained(trained_from(state["_trained"], self._recipe_class))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -840,16 +439,18 @@ class BaseAutoencoder(
 
 
 def segment(start, end, share):
-    """Return points on the segment between two vectors.
-
-    Parameters
-    ----------
-    start, end : ndarray of shape (n,)
-    share : ndarray of shape (n_points, 1)
-        Of the way, in [0, 1].
-
-    Returns
-    -------
-    points : ndarray of shape (n_points, n)
-    """
+    """Return points on the segment between two vectors, for a column of shares of the way."""
     return (1 - share) * start + share * end
+
+
+def recipe_of(estimator, **fields):
+    """Return the recipe of an autoencoder, with some fields replaced, to train it another way."""
+    estimator._validate_params()
+    return replace(estimator._recipe(), **fields)
+
+
+def fitted_with(estimator, trained):
+    """Return an autoencoder, changed so that what was trained another way is its fitted module."""
+    estimator._set_trained(trained)
+    estimator.n_features_in_ = len(trained.module.offset)
+    return estimator

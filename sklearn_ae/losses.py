@@ -1,6 +1,23 @@
-"""Losses: how far a reconstruction is from its input, one value per row."""
+"""Losses: how far a reconstruction is from its input, one value per row.
+
+Any callable ``loss(reconstruction, x)`` that returns one value per row is a loss. What else it may
+have, and what happens without:
+
+========================  =======================================================================
+``check(X)``              raises ValueError for data it is not meant for; without, any will do
+``unit(scale)``           what training divides its values by; without, 1
+``link(natural)``         maps the decoder's output to the data; without, the scaling is undone
+``tangent(mean)``         natural parameter of a mean, and its derivative: the start at PCA through
+                          a link
+``has_noise``             whether its distribution has a variance that is learned (normal)
+``log_normaliser(x)``     what minus its values lack to be a log-likelihood; without, nothing
+``cumulant, variance``    of the natural parameter: rows with gaps can be filled by a variational
+``draw(mean, generator)``  autoencoder, and values drawn
+========================  =======================================================================
+"""
 
 import torch
+import torch.nn.functional as F
 from sklearn.base import BaseEstimator
 
 __all__ = ["LogLoss", "Poisson", "SquaredError"]
@@ -21,9 +38,19 @@ class SquaredError(BaseEstimator):
         """Return the values of the rows, shape (n_rows,)."""
         return (reconstruction - x).square().mean(dim=1)
 
+    has_noise = True
+
     def unit(self, scale):
         """Return what training divides the values by: the data's variance."""
         return scale**2
+
+    def cumulant(self, natural):
+        """Return the cumulant function of a normal distribution of variance 1."""
+        return natural.square() / 2
+
+    def variance(self, natural):
+        """Return its second derivative: 1."""
+        return torch.ones_like(natural)
 
 
 class LogLoss(BaseEstimator):
@@ -64,6 +91,18 @@ class LogLoss(BaseEstimator):
         mean = mean.clip(0.05, 0.95)  # a column that is always 0 has no finite logit
         return torch.logit(mean), 1 / (mean * (1 - mean))
 
+    def cumulant(self, natural):
+        """Return the cumulant function of a Bernoulli variable."""
+        return F.softplus(natural)
+
+    def variance(self, natural):
+        """Return its second derivative: the variance."""
+        return torch.sigmoid(natural) * torch.sigmoid(-natural)
+
+    def draw(self, mean, generator):
+        """Return values drawn from the distributions of some means."""
+        return torch.bernoulli(mean, generator=generator)
+
 
 class Poisson(BaseEstimator):
     """Half the mean Poisson deviance over the features of a row: for counts.
@@ -100,3 +139,27 @@ class Poisson(BaseEstimator):
         # A column of rare counts has a steep logarithm: far from its mean, a line is no guide.
         mean = mean.clamp_min(max(0.1 * mean.mean().item(), 1e-6))
         return mean.log(), 1 / mean
+
+    def log_normaliser(self, x):
+        """Return what half the deviance leaves out, since it depends on x alone."""
+        return -(torch.lgamma(x + 1) - torch.xlogy(x, x) + x).nansum(dim=1) / x.shape[1]
+
+    def cumulant(self, natural):
+        """Return the cumulant function of a Poisson variable."""
+        return torch.exp(natural)
+
+    def variance(self, natural):
+        """Return its second derivative: the variance."""
+        return torch.exp(natural)
+
+    def draw(self, mean, generator):
+        """Return values drawn from the distributions of some means."""
+        return torch.poisson(mean, generator=generator)
+
+
+LOSSES = {"squared_error": SquaredError, "log_loss": LogLoss, "poisson": Poisson}
+
+
+def loss_of(given):
+    """Return a loss: the one of a name, or the callable that was given."""
+    return LOSSES[given]() if isinstance(given, str) else given

@@ -6,8 +6,8 @@ from scipy.spatial.distance import cdist
 from scipy.stats import pearsonr, rankdata, spearmanr
 from sklearn.utils import check_array, check_random_state, gen_batches
 
-from ._geodesics import CANDIDATES, NeighborSearch, landmark_geodesics, unexplained
-from ._whole import is_whole
+from ._neighbor_graph import CANDIDATES, NeighborSearch, landmark_geodesics, unexplained
+from ._validation import is_whole
 
 __all__ = [
     "continuity",

@@ -13,7 +13,7 @@ from sklearn_ae import (
     SparseAutoencoder,
     VariationalAutoencoder,
 )
-from sklearn_ae._module import AutoencoderModule
+from sklearn_ae._training.module import AutoencoderModule
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.penalties import Contractive
 

@@ -186,7 +186,7 @@ def test_salt_and_pepper_takes_the_ends_from_what_it_was_fitted_on():
 def test_salt_and_pepper_in_an_estimator_knows_the_ends_of_the_training_data(method):
     given = SaltAndPepper(0.3)
     estimator = getattr(quick(corruption=given, batch_size=32), method)(X)
-    fitted = estimator._parts["corruption"]
+    fitted = estimator.net_.criterion_.corruption
     np.testing.assert_array_equal(fitted.data_min_, X.min(axis=0))
     np.testing.assert_array_equal(fitted.data_max_, X.max(axis=0))
     assert not hasattr(given, "data_min_")
@@ -195,7 +195,7 @@ def test_salt_and_pepper_in_an_estimator_knows_the_ends_of_the_training_data(met
 def test_salt_and_pepper_does_not_see_rows_of_weight_zero():
     data, weight = np.vstack([X, np.full((1, 4), 1e3)]), np.append(np.ones(150), 0.0)
     estimator = quick(corruption=SaltAndPepper(0.3)).fit(data, sample_weight=weight)
-    np.testing.assert_array_equal(estimator._parts["corruption"].data_max_, X.max(axis=0))
+    np.testing.assert_array_equal(estimator.net_.criterion_.corruption.data_max_, X.max(axis=0))
 
 
 @pytest.mark.parametrize("corruption", [SaltAndPepper(1.0), SwapNoise(1.0)], ids=repr)
@@ -299,7 +299,7 @@ class Shifted(BaseEstimator):
 def test_corruption_of_a_user_is_fitted_in_a_copy_and_checked():
     given = Shifted()
     estimator = quick(corruption=given).fit(X)
-    np.testing.assert_array_equal(estimator._parts["corruption"].unit_, X.std(axis=0))
+    np.testing.assert_array_equal(estimator.net_.criterion_.corruption.unit_, X.std(axis=0))
     assert not hasattr(given, "unit_")
     with pytest.raises(ValueError, match="Shifted needs data of at least 0"):
         estimator.fit(-X)

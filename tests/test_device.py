@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from sklearn_ae import AutoencoderTransformer
-from sklearn_ae._device import fitting_threads
+from sklearn_ae._training.device import fitting_threads
 
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 

@@ -4,15 +4,15 @@ import torch
 from scipy.spatial.distance import cdist, pdist
 from torch import nn
 
-from sklearn_ae._following import (
+from sklearn_ae._estimators.geodesic.following import (
     DELTA,
     FollowingObjective,
     FramedModule,
     pseudo_huber,
     relative_stress,
 )
-from sklearn_ae._module import AutoencoderModule
-from sklearn_ae._objective import Objective
+from sklearn_ae._training.module import AutoencoderModule
+from sklearn_ae._training.objective import Objective
 from sklearn_ae.corruptions import GaussianNoise
 from sklearn_ae.losses import SquaredError
 

@@ -8,8 +8,8 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import Isomap
 from sklearn.neighbors import NearestNeighbors, kneighbors_graph
 
-from sklearn_ae import _geodesics
-from sklearn_ae._geodesics import (
+from sklearn_ae import _neighbor_graph
+from sklearn_ae._neighbor_graph import (
     CANDIDATES,
     DETOUR,
     FEW,
@@ -279,7 +279,7 @@ def test_distances_of_the_points_themselves_are_their_own():
 
 @pytest.mark.parametrize("rows_at_a_time", [30, 1000])
 def test_distances_of_further_rows_lead_over_their_nearest_points(rows_at_a_time, monkeypatch):
-    monkeypatch.setattr("sklearn_ae._geodesics.ROWS_AT_A_TIME", rows_at_a_time)
+    monkeypatch.setattr("sklearn_ae._neighbor_graph.ROWS_AT_A_TIME", rows_at_a_time)
     X, new = roll(), roll(100, seed=1)
     distances = geodesics_of(X, 6).distances
     steps, points = NearestNeighbors(n_neighbors=6).fit(X).kneighbors(new)
@@ -508,7 +508,7 @@ def many():
     X += 0.1 * random_state.normal(size=X.shape)
     new = X[:300] + 0.05 * random_state.normal(size=(300, 16))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_geodesics, "SMALL", 3_000)  # as many as are searched exactly by default
+        patch.setattr(_neighbor_graph, "SMALL", 3_000)  # as many as are searched exactly by default
         return X, new, [NeighborSearch(X, 10, seed=5) for _ in range(2)]
 
 

@@ -7,8 +7,8 @@ from sklearn.manifold import TSNE, Isomap
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ae._geodesics import nearest_distance
-from sklearn_ae._guides import SHORTEST, embedding_guide, geodesic_guide
+from sklearn_ae._estimators.geodesic.guides import SHORTEST, embedding_guide, geodesic_guide
+from sklearn_ae._neighbor_graph import nearest_distance
 
 
 def bent_sheet(n_samples=150, seed=0):

@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_ae._imputing import (
+from sklearn_ae._estimators.imputer.gaps import (
     CorrectingModule,
     EncoderWithGaps,
     HideEntries,
     ObservedLoss,
     WithGaps,
 )
-from sklearn_ae._linear_imputation import LowRankNormal
-from sklearn_ae._module import AutoencoderModule
+from sklearn_ae._estimators.imputer.low_rank import LowRankNormal
+from sklearn_ae._training.module import AutoencoderModule
 from sklearn_ae.architectures import MLP, Convolutional
 from sklearn_ae.losses import LogLoss, Poisson, SquaredError
 

@@ -5,7 +5,7 @@ from scipy.linalg import subspace_angles
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from sklearn_ae._linear_imputation import (
+from sklearn_ae._estimators.imputer.low_rank import (
     MIN_NOISE,
     LowRankNormal,
     fit_low_rank_normal,

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from sklearn_ae._loader import Batches, Rows, Steps, as_tensor, automatic_batch_size
+from sklearn_ae._training.loader import Batches, Rows, Steps, as_tensor
+from sklearn_ae._training.recipe import Recipe
 
 
 def numbered(n_rows):
@@ -54,7 +55,7 @@ def test_order_follows_from_the_seed():
     [(1, 1), (64, 64), (65, 32), (512, 32), (800, 50), (3200, 200), (10**6, 200)],
 )
 def test_automatic_batch_size(n_rows, size):
-    assert automatic_batch_size(n_rows) == size
+    assert Recipe(2, None, None).automatic_batch_size(n_rows) == size
 
 
 def test_index_chooses_the_rows_and_their_weights():

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_ae._module import AutoencoderModule
+from sklearn_ae._training.module import AutoencoderModule
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae import NestedAutoencoder
-from sklearn_ae._nested import knee
+from sklearn_ae._estimators.nested.fit import knee
 from sklearn_ae.architectures import MLP
 
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")

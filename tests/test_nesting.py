@@ -3,8 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_ae._module import AutoencoderModule
-from sklearn_ae._nesting import (
+from sklearn_ae._estimators.nested.prefixes import (
     NestedObjective,
     PrefixDecoder,
     judged_widths,
@@ -12,7 +11,7 @@ from sklearn_ae._nesting import (
     shares_of_widths,
     shares_with_whole,
 )
-from sklearn_ae._objective import Objective
+from sklearn_ae._training.module import AutoencoderModule
 from sklearn_ae.architectures import MLP
 from sklearn_ae.losses import SquaredError
 
@@ -30,7 +29,7 @@ def module_of(n_components, architecture=None):
 
 
 def objective_of(shares):
-    return NestedObjective.like(Objective(SquaredError(), seed=0), np.array(shares))
+    return NestedObjective(SquaredError(), np.array(shares), seed=0)
 
 
 # The decoder of a part of the code

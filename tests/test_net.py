@@ -7,10 +7,12 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from sklearn_ae import AutoencoderTransformer
-from sklearn_ae._loader import Batches, Rows
-from sklearn_ae._module import AutoencoderModule
-from sklearn_ae._net import AutoencoderNet, Diverged, Monitor, OneCycle, warm_up
-from sklearn_ae._objective import Objective
+from sklearn_ae._training.loader import Batches, Rows
+from sklearn_ae._training.module import AutoencoderModule
+from sklearn_ae._training.monitor import Diverged, Monitor
+from sklearn_ae._training.net import AutoencoderNet
+from sklearn_ae._training.objective import Objective
+from sklearn_ae._training.step import OneCycle, Stepper, warm_up
 from sklearn_ae.losses import SquaredError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
@@ -30,7 +32,7 @@ def module(encoder=None, decoder=None):
         return AutoencoderModule(encoder, decoder, 4).double()
 
 
-def make_net(of=None, monitor=None, **params):
+def make_net(of=None, monitor=None, stepper=None, **params):
     defaults = {
         "lr": 0.01,
         "max_epochs": 4,
@@ -43,7 +45,11 @@ def make_net(of=None, monitor=None, **params):
     }
     objective = Objective(SquaredError())
     return AutoencoderNet(
-        of or module(), objective, monitor=monitor or Monitor(), **defaults | params
+        of or module(),
+        objective,
+        monitor=monitor or Monitor(),
+        stepper=stepper or Stepper(),
+        **defaults | params,
     )
 
 
@@ -59,7 +65,7 @@ def test_train_loss_is_the_mean_over_the_rows_of_unequal_batches():
 
 
 def test_an_epoch_of_gradient_descent_is_that_of_a_plain_loop():
-    ours = make_net(lr=0.01, max_epochs=3, monitor=Monitor(decay=0.0, n_before=50))
+    ours = make_net(lr=0.01, max_epochs=3, stepper=Stepper(decay=0.0, n_before=50))
     ours.partial_fit(Rows(X))
     theirs = module()
     optimizer = torch.optim.SGD(theirs.parameters(), lr=0.01)
@@ -198,7 +204,7 @@ def test_average_of_constant_weights_is_those_weights():
 def test_last_average_is_kept_where_nothing_is_held_out():
     net = make_net().partial_fit(Rows(X))
     tensors = [*net.module_.parameters(), *net.module_.buffers()]
-    for weight, average in zip(tensors, net.monitor.average_, strict=True):
+    for weight, average in zip(tensors, net.stepper.average_, strict=True):
         assert torch.equal(weight, average)
 
 
@@ -279,7 +285,7 @@ def test_schedule_is_asked_for_each_step_in_order_and_followed():
             rates.extend(group["lr"] for group in self.param_groups)
             return super().step(closure)
 
-    net = make_net(monitor=Monitor(schedule=schedule), optimizer=Rates, max_epochs=2)
+    net = make_net(stepper=Stepper(schedule), optimizer=Rates, max_epochs=2)
     net.partial_fit(Rows(X))
     assert asked == list(range(1, 9))
     assert rates == pytest.approx([0.01 / step for step in asked])
@@ -287,7 +293,7 @@ def test_schedule_is_asked_for_each_step_in_order_and_followed():
 
 
 def test_steps_of_no_share_change_nothing():
-    net = make_net(monitor=Monitor(schedule=lambda step: 0.0)).partial_fit(Rows(X))
+    net = make_net(stepper=Stepper(lambda step: 0.0)).partial_fit(Rows(X))
     for a, b in zip(net.module_.parameters(), module().parameters(), strict=True):
         assert torch.equal(a, b)
 
@@ -299,8 +305,10 @@ def test_schedule_starts_anew_after_a_restart():
         asked.append(step)
         return 1.0
 
-    monitor = Monitor(schedule=schedule)
-    make_net(monitor=monitor, lr=0.1, max_epochs=12, batch_size=150).partial_fit(Rows(X))
+    monitor = Monitor()
+    make_net(
+        monitor=monitor, stepper=Stepper(schedule), lr=0.1, max_epochs=12, batch_size=150
+    ).partial_fit(Rows(X))
     assert monitor.n_restarts_ > 0
     assert asked.count(1) == 1 + monitor.n_restarts_
 

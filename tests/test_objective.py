@@ -4,8 +4,8 @@ import torch
 from sklearn.datasets import load_iris
 from torch import nn
 
-from sklearn_ae._module import AutoencoderModule
-from sklearn_ae._objective import Objective
+from sklearn_ae._training.module import AutoencoderModule
+from sklearn_ae._training.objective import Objective
 from sklearn_ae.corruptions import Masking
 from sklearn_ae.losses import LogLoss, Poisson, SquaredError
 

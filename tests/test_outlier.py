@@ -26,7 +26,12 @@ from sklearn_ae import (
     GeodesicAutoencoder,
     VariationalAutoencoder,
 )
-from sklearn_ae._outlier import MEASURES, mean_distance, shrunk_precision, sparsely_surrounded
+from sklearn_ae._estimators.outlier import (
+    MEASURES,
+    mean_distance,
+    shrunk_precision,
+    sparsely_surrounded,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
-from sklearn_ae._pca import MAX_DENSE, moments, principal_axes
+from sklearn_ae._training.pca import MAX_DENSE, moments, principal_axes
 
 
 def table(n_samples, n_features, seed=0, rank=None):

@@ -10,9 +10,9 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.func import jacrev, vmap
 
 from sklearn_ae import AutoencoderTransformer
-from sklearn_ae._activations import ACTIVATIONS
-from sklearn_ae._module import AutoencoderModule, Output
+from sklearn_ae._training.module import AutoencoderModule, Output
 from sklearn_ae.architectures import MLP, LinearPlusNetwork, TopK
+from sklearn_ae.architectures._activations import ACTIVATIONS
 from sklearn_ae.penalties import L1, L2, Contractive, GaussianKL, KLSparsity
 
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")

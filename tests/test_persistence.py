@@ -176,7 +176,7 @@ def test_getstate_does_not_change_the_estimator():
     estimator = quick().partial_fit(X)
     before = set(vars(estimator))
     codes = estimator.transform(X)
-    estimator.__getstate__()["_arrays"]["offset"] += 0
+    estimator.__getstate__()["_trained"]["arrays"]["offset"] += 0
     assert set(vars(estimator)) == before
     np.testing.assert_array_equal(estimator.transform(X), codes)
 
@@ -198,7 +198,7 @@ def test_other_version_warns_and_the_same_does_not(monkeypatch, method):
         getattr(estimator, method)(X)
     pickle.loads(pickle.dumps(estimator))
     with monkeypatch.context() as patch:
-        patch.setattr(sklearn_ae, "__version__", "0.0.1")
+        patch.setattr(sklearn_ae._version, "__version__", "0.0.1")
         old = pickle.dumps(estimator)
     with pytest.warns(
         InconsistentVersionWarning, match=r"AutoencoderTransformer.*0\.0\.1"
@@ -289,7 +289,7 @@ def test_file_is_about_as_large_as_the_weights(method, factor):
 
 def test_generator_state_of_another_device_does_not_keep_a_model_from_loading():
     state = quick().partial_fit(X).__getstate__()
-    state["_progress"]["noise"] = np.zeros(16, dtype=np.uint8)  # what CUDA has
+    state["_trained"]["progress"]["noise"] = np.zeros(16, dtype=np.uint8)  # what CUDA has
     loaded = AutoencoderTransformer.__new__(AutoencoderTransformer)
     loaded.__setstate__(state)
     assert np.isfinite(loaded.partial_fit(X).transform(X)).all()

@@ -6,8 +6,12 @@ from scipy.stats import multivariate_normal
 from torch import nn
 from torch.func import jacrev, vmap
 
-from sklearn_ae._evidence import MIN_NOISE, VariationalModule, standard_normal_draws
-from sklearn_ae._posterior import CodePosterior
+from sklearn_ae._estimators.variational.evidence import (
+    MIN_NOISE,
+    VariationalModule,
+    standard_normal_draws,
+)
+from sklearn_ae._estimators.variational.posterior import CodePosterior
 from sklearn_ae.architectures import MLP
 from sklearn_ae.losses import LogLoss, Poisson, SquaredError
 
@@ -107,7 +111,7 @@ def test_row_of_which_nothing_is_observed_has_the_prior(linear):
 
 
 def test_noise_of_each_column_is_the_most_likely_one(linear, monkeypatch):
-    monkeypatch.setattr("sklearn_ae._posterior.PRIOR_ROWS", 0.0)
+    monkeypatch.setattr("sklearn_ae._estimators.variational.posterior.PRIOR_ROWS", 0.0)
     noise = np.array([0.05, 0.1, 0.2, 0.4, 0.8, 1.6])
     random_state = np.random.RandomState(0)
     codes = torch.from_numpy(random_state.normal(size=(4000, N_UNITS)))
@@ -180,5 +184,7 @@ def test_rows_do_not_depend_on_how_many_pass_at_a_time(linear, monkeypatch):
     X, draws = rows_with_gaps(40), standard_normal_draws(N_UNITS, 0)
     posterior = CodePosterior(linear, SquaredError())
     together = posterior.mean(X, draws)
-    monkeypatch.setattr("sklearn_ae._posterior.N_VALUES", 3 * N_FEATURES * N_UNITS)
+    monkeypatch.setattr(
+        "sklearn_ae._estimators.variational.posterior.N_VALUES", 3 * N_FEATURES * N_UNITS
+    )
     np.testing.assert_allclose(posterior.mean(X, draws), together, rtol=1e-10)

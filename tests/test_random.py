@@ -3,7 +3,7 @@ from threading import Barrier, Thread
 import pytest
 import torch
 
-from sklearn_ae._random import borrowed_global_state, seeded_construction
+from sklearn_ae._training.random import borrowed_global_state, seeded_construction
 
 
 def test_global_state_is_put_back():

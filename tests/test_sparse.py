@@ -6,7 +6,7 @@ import pytest
 from sklearn.datasets import load_digits, load_iris
 
 from sklearn_ae import AutoencoderTransformer, SparseAutoencoder
-from sklearn_ae._sparse import hoyer_sparsity
+from sklearn_ae._estimators.sparse import hoyer_sparsity
 from sklearn_ae.architectures import MLP, TopK
 from sklearn_ae.penalties import L1, KLSparsity
 

@@ -1,0 +1,530 @@
+"""AutoencoderImputer: gaps filled with what an autoencoder makes of the rest of the row."""
+
+import numpy as np
+import torch
+from numpy.random import RandomState
+from scipy.optimize import nnls
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.impute import MissingIndicator
+from sklearn.utils import check_random_state
+from sklearn.utils._mask import _get_mask
+from sklearn.utils._missing import is_scalar_nan
+from sklearn.utils._param_validation import HasMethods, MissingValues, StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from ..._base import BaseAutoencoder, fitted_with, recipe_of
+from ..._training.fit import split
+from ..._training.loader import as_tensor, rows_of
+from ..._training.module import reconstructions
+from ..._training.pca import check_scale
+from ..._training.random import borrowed_global_state
+from ..._training.state import arrays_of
+from ..._validation import Whole, is_whole, unchanged_on_error
+from ...losses import LogLoss, loss_of
+from ..autoencoder import AutoencoderTransformer
+from ..geodesic import GeodesicAutoencoder
+from ..nested import NestedAutoencoder
+from ..variational import VariationalAutoencoder
+from ..variational.evidence import standard_normal_draws
+from ..variational.posterior import CodePosterior
+from .fit import by_parts, fit_linear, hide, recipe_for_gaps, train_with_gaps
+from .low_rank import LowRankNormal, observed_moments
+
+N_CODES = 16  # components of the default variational autoencoder, at most
+NOISE_ROWS = 1000  # that the noise of a variational decoder is measured on, at most
+N_SPREAD = 20  # draws for each row that is judged
+NOT_HERE = (GeodesicAutoencoder, NestedAutoencoder)
+
+
+class AutoencoderImputer(TransformerMixin, BaseEstimator):
+    """Fill missing values with what an autoencoder makes of the observed ones.
+
+    A denoising autoencoder whose noise is missingness (Gondara & Wang 2018): it is shown rows of
+    which entries are hidden, and a mask that says which, and is asked for what was hidden. So it
+    learns from rows with gaps, and fills any pattern of gaps in one pass. Observed entries stay as
+    they are, to the byte.
+
+    Use it where values depend on each other in a nonlinear way and there are hundreds of rows or
+    more: images, spectra, measurements. `sklearn.impute.IterativeImputer` is as good on small
+    tables with linear relations, and `sklearn.impute.KNNImputer` where each row has close
+    neighbours; both are done far sooner. Columns in different units should be scaled before, for
+    example by `StandardScaler`, which passes NaN on.
+
+    Parameters
+    ----------
+    autoencoder : estimator, default=None
+        What is trained: one of `AutoencoderTransformer`, `DenoisingAutoencoder`,
+        `ContractiveAutoencoder`, `SparseAutoencoder` and `VariationalAutoencoder`, of any
+        architecture. Its `early_stopping`, `validation_fraction`, `solver`, `alpha`, `batch_size`,
+        `learning_rate_init`, `device` and `callbacks` are used, `max_iter` and `tol` are not, and
+        weights are not tied, as the encoder is given the mask too. None is
+        ``AutoencoderTransformer(64, hidden_layer_sizes=(256, 128))`` in batches of 256, or, with
+        `sample_posterior`, ``VariationalAutoencoder(16)``, of fewer components below 32 features.
+    missing_values : int, float or nan, default=nan
+        What stands for a missing value.
+    add_indicator : bool, default=False
+        Whether columns follow that say which values were missing, as from
+        `sklearn.impute.MissingIndicator`.
+    keep_empty_features : bool, default=False
+        Whether columns without any value in `fit` are kept and filled with 0, instead of dropped.
+    linear_base : {"auto"} or bool, default="auto"
+        Whether the autoencoder corrects a linear model, the conditional means of a normal
+        distribution of low rank, or fills the gaps by itself. "auto" trains both and mixes them. A
+        variational autoencoder always fills them by itself.
+    sample_posterior : bool, default=False
+        Whether `transform` fills gaps with values drawn from their distribution given the observed
+        ones, instead of its mean. It needs a variational autoencoder. The same X gets the same
+        draws from a fitted imputer; `sample` makes others.
+    max_steps : int or "auto", default="auto"
+        Steps of the optimizer in each training. "auto" takes four for each row, at least 300 and at
+        most 1500.
+    random_state : int, RandomState instance or None, default=None
+        Seeds weights, order, held-out rows and what is hidden. The same int gives the same bytes on
+        the same machine.
+
+    Attributes
+    ----------
+    autoencoders_ : dict of str to estimator
+        The trained autoencoders that take part: "correcting" corrects the linear model, "alone"
+        fills the gaps by itself. A variational one is always kept. Their ``module_`` takes rows
+        with NaN.
+    shares_ : dict of str to float
+        How much of the difference between each autoencoder and the linear model is added to the
+        latter. All zero is the linear model.
+    rank_ : int
+        Of the linear model.
+    noise_variance_ : ndarray of shape (n_features_in_,) or None
+        How much each column scatters around what a variational autoencoder's decoder makes of the
+        row, in squared units of X. None for other autoencoders and losses.
+    dispersion_ : float or None
+        What the variance of what is drawn is multiplied by, so that on held-out rows it is that of
+        the errors. Above 1 where the model is surer than it should be. None as above.
+    validation_error_ : float
+        Root of the mean squared error of the fillings of hidden entries of held-out rows, in the
+        units of X.
+    indicator_ : MissingIndicator or None
+        What makes the columns of `add_indicator`.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if X had any that are strings.
+
+    Notes
+    -----
+    A seventh or so of the rows is held out (`validation_fraction`). On them the best weights are
+    chosen, and the mixture of both trainings by least squares with shares of at least zero (Breiman
+    1996), so where nothing is to be learned beyond the linear model the result is that one.
+
+    In training each row hides 5 to 85 % of its entries, or what another row of the batch misses,
+    so that the net meets the patterns of gaps of the data. Whether an entry is missing may depend
+    on what is observed, but must not depend on the missing value itself.
+
+    Filling again what has been filled makes it worse: the net has learned to fill from what was
+    observed. One pass is all there is.
+
+    One filling looks as if the values had been there. An analysis that takes it for data finds
+    intervals too narrow and correlations too strong. With a variational autoencoder inside,
+    `sample` fills several times, each with values that could have been there: codes are drawn from
+    their distribution given what is observed of the row (by importance sampling around its mode),
+    and values from the decoder's distribution. Analyse each and pool the results (Rubin 1987). All
+    come from one net, so what its training leaves open has no part in their spread but for
+    `dispersion_`.
+
+    References
+    ----------
+    Gondara & Wang (2018). MIDA: multiple imputation using denoising autoencoders. PAKDD.
+
+    Ilin & Raiko (2010). Practical approaches to principal component analysis in the presence of
+    missing values. JMLR 11. (the linear model)
+
+    Breiman (1996). Stacked regressions. Machine Learning 24. (the mixture)
+
+    Rubin (1987). Multiple imputation for nonresponse in surveys. Wiley.
+
+    Mattei & Frellsen (2019). MIWAE: deep generative modelling and imputation of incomplete data
+    sets. ICML. (imputations drawn from a variational autoencoder)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_ae import AutoencoderImputer
+    >>> X = load_digits().data[:500]
+    >>> missing = np.random.default_rng(0).random(X.shape) < 0.2
+    >>> X_missing = np.where(missing, np.nan, X)
+    >>> filled = AutoencoderImputer(max_steps=300, random_state=0).fit_transform(X_missing)
+    >>> error = np.sqrt(np.square(filled - X)[missing].mean())
+    >>> means = np.broadcast_to(np.nanmean(X_missing, axis=0), X.shape)
+    >>> bool(error < 0.7 * np.sqrt(np.square(means - X)[missing].mean()))
+    True
+
+    Several fillings, to see how sure they are:
+
+    >>> imputer = AutoencoderImputer(sample_posterior=True, max_steps=300, random_state=0)
+    >>> imputations = imputer.fit(X_missing).sample(X_missing, n_imputations=20, random_state=0)
+    >>> low, high = np.quantile(imputations, [0.05, 0.95], axis=0)
+    >>> inside = (low <= X) & (X <= high)
+    >>> bool(0.8 < inside[missing].mean() < 1)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "autoencoder": [HasMethods(["fit", "get_params"]), None],
+        "missing_values": [MissingValues(numeric_only=True)],
+        "add_indicator": ["boolean"],
+        "keep_empty_features": ["boolean"],
+        "linear_base": [StrOptions({"auto"}), "boolean"],
+        "sample_posterior": ["boolean"],
+        "max_steps": [StrOptions({"auto"}), Whole()],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        autoencoder=None,
+        *,
+        missing_values=np.nan,
+        add_indicator=False,
+        keep_empty_features=False,
+        linear_base="auto",
+        sample_posterior=False,
+        max_steps="auto",
+        random_state=None,
+    ):
+        self.autoencoder = autoencoder
+        self.missing_values = missing_values
+        self.add_indicator = add_indicator
+        self.keep_empty_features = keep_empty_features
+        self.linear_base = linear_base
+        self.sample_posterior = sample_posterior
+        self.max_steps = max_steps
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Learn to fill the gaps of rows like those of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, with or without gaps.
+        y : None
+            Ignored, present for pipelines.
+
+        Returns
+        -------
+        self : object
+            The fitted imputer.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter cannot be used, or the autoencoder is none that can be trained on
+            rows with gaps.
+        RuntimeError
+            If the loss diverges even at a much smaller learning rate.
+        """
+        with unchanged_on_error(self):
+            X = self._check(X, reset=True)
+            autoencoder = self._checked_autoencoder()
+            if self.sample_posterior:
+                _check_can_sample(autoencoder, X)
+            self._fit(autoencoder, X)
+        return self
+
+    def transform(self, X):
+        """Fill the gaps of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with gaps, of whatever pattern. Where nothing of a row is observed, it becomes
+            about the mean of the data.
+
+        Returns
+        -------
+        filled : ndarray or DataFrame of shape (n_samples, n_features_out)
+            X, with numbers in its gaps. Without the columns that were empty in `fit`, unless
+            `keep_empty_features`, and with those of `add_indicator`.
+        """
+        check_is_fitted(self)
+        X = self._check(X, reset=False)
+        if not self.sample_posterior:
+            return self._complete(X, lambda rows: [self._estimate(rows)])[0]
+        return self._drawn(X, 1, self._seed)[0]
+
+    def sample(self, X, n_imputations=5, random_state=None):
+        """Fill the gaps of X several times, with values that could have been there.
+
+        For multiple imputation (Rubin 1987): do the same analysis with each, and pool the results.
+        The spread between them then tells how much the gaps leave open, for which a single filling
+        has no room.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with gaps, of whatever pattern.
+        n_imputations : int, default=5
+            How many times.
+        random_state : int, RandomState instance or None, default=None
+            Seeds the draws. None draws anew every time.
+
+        Returns
+        -------
+        imputations : list of ndarray or of DataFrame
+            Each like the output of `transform`, with the same observed entries and different ones
+            in the gaps.
+
+        Raises
+        ------
+        ValueError
+            If the autoencoder has no distribution to draw from, or n_imputations is below 1.
+        """
+        check_is_fitted(self)
+        if not is_whole(n_imputations):
+            raise ValueError(f"n_imputations={n_imputations!r} must be a positive integer.")
+        rows = self._check(X, reset=False)
+        # RandomState() draws from the operating system, not from numpy's global state.
+        random_state = RandomState() if random_state is None else check_random_state(random_state)
+        seed = int(random_state.randint(np.iinfo(np.int32).max))
+        completed = self._drawn(rows, n_imputations, seed)
+        return [_wrap_data_with_container("transform", part, X, self) for part in completed]
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns of X. None for those seen in `fit`, or ``x0``, ``x1``, ...
+
+        Returns
+        -------
+        names : ndarray of str
+            Of the columns that are kept, and of those of `add_indicator`.
+        """
+        check_is_fitted(self)
+        names = kept = _check_feature_names_in(self, input_features)
+        if not self.keep_empty_features:
+            kept = names[~self._is_empty]
+        if self.indicator_ is None:
+            return kept
+        return np.concatenate([kept, self.indicator_.get_feature_names_out(names)])
+
+    def _check(self, X, reset):
+        """Return a copy of X with NaN at its gaps."""
+        nan = is_scalar_nan(self.missing_values)
+        X = validate_data(
+            self,
+            X,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan" if nan else True,
+            copy=True,
+            reset=reset,
+        )
+        if not nan:
+            X[_get_mask(X, self.missing_values)] = np.nan
+        return X
+
+    def _drawn(self, X, n_imputations, seed):
+        """Return X, completed so many times with values drawn at random."""
+        _check_can_sample(self._variational(), X)
+        return self._complete(X, lambda rows: self._draw(rows, n_imputations, seed), n_imputations)
+
+    def _complete(self, X, fill, n_fillings=1):
+        """Return X with each of the fillings that are made of its incomplete rows in its gaps."""
+        gaps, known = np.isnan(X), X.copy()
+        known[:, self._is_empty] = 0
+        incomplete = gaps[:, ~self._is_empty].any(axis=1)
+        indicated = []
+        if self.indicator_ is not None:
+            indicated = [self.indicator_.transform(X).astype(X.dtype)]
+        known = known[incomplete]
+        completed = []
+        for filling in fill(known) if len(known) else [known] * n_fillings:
+            filled = X.copy()
+            filled[incomplete] = np.where(gaps[incomplete], filling, X[incomplete])
+            if self.keep_empty_features:
+                filled[:, self._is_empty] = 0
+            elif self._is_empty.any():
+                filled = filled[:, ~self._is_empty]
+            completed.append(np.hstack([filled, *indicated]))
+        return completed
+
+    def _fit(self, autoencoder, X):
+        """Learn from rows with NaN, of which no one else holds a reference."""
+        self._is_empty = np.isnan(X).all(axis=0)
+        self.indicator_ = None
+        if self.add_indicator:
+            self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
+        X[:, self._is_empty] = 0
+        X = X[~np.isnan(X).all(axis=1)]  # the others teach nothing
+        check_scale(observed_moments(X)[1], X.dtype)
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        autoencoder.set_params(random_state=seed)
+        self._seed = seed
+        self.noise_variance_ = self.dispersion_ = None
+        with borrowed_global_state(seed, autoencoder.device):
+            rows, held_out = split(recipe_of(autoencoder), X, None, seed)
+            judged = rows_of(rows if held_out is None else held_out)
+            linear, self.rank_ = fit_linear(rows_of(rows), judged, seed)
+            self._linear = arrays_of(linear) | {"noise": linear.noise}
+            self.autoencoders_ = {
+                name: self._train(clone(autoencoder), X, rows, held_out, name, seed)
+                for name in self._trainings(autoencoder)
+            }
+            self._fit_noise(judged)
+            self._mix(judged, seed)
+
+    def _checked_autoencoder(self):
+        """Return a copy of the autoencoder, that can be trained on rows with gaps."""
+        if self.autoencoder is None:
+            shared = {"batch_size": 256, "learning_rate_init": 5e-3, "alpha": 0.1}
+            if self.sample_posterior:
+                n_components = min(max(self.n_features_in_ // 2, 1), N_CODES)
+                return VariationalAutoencoder(n_components, **shared)
+            return AutoencoderTransformer(64, hidden_layer_sizes=(256, 128), **shared)
+        kind = type(self.autoencoder)
+        if not isinstance(self.autoencoder, BaseAutoencoder) or issubclass(kind, NOT_HERE):
+            raise ValueError(
+                f"autoencoder={self.autoencoder!r} cannot learn from rows with gaps. Use "
+                "AutoencoderTransformer, DenoisingAutoencoder, ContractiveAutoencoder, "
+                "SparseAutoencoder or VariationalAutoencoder, with any architecture."
+            )
+        autoencoder = clone(self.autoencoder)
+        loss = recipe_of(autoencoder).loss
+        if _is_variational(autoencoder):
+            if not hasattr(loss, "cumulant"):
+                raise ValueError(
+                    f"loss={autoencoder.loss!r} does not say which distribution a value has, and "
+                    "what a variational autoencoder makes of a row with gaps depends on that. Use "
+                    "'squared_error', 'log_loss' or 'poisson'."
+                )
+            if self.linear_base is True:
+                raise ValueError(
+                    f"linear_base=True, but autoencoder={autoencoder!r} models whole rows and "
+                    "corrects no other model. Use linear_base=False or 'auto'."
+                )
+        if self.linear_base is True and hasattr(loss, "link"):
+            raise ValueError(
+                f"linear_base=True needs loss='squared_error', but loss={autoencoder.loss!r} "
+                "reconstructs through a link. Use linear_base=False or 'auto'."
+            )
+        return autoencoder
+
+    def _trainings(self, autoencoder):
+        alone = _is_variational(autoencoder) or hasattr(loss_of(autoencoder.loss), "link")
+        if alone or self.linear_base is False:
+            return ["alone"]
+        return ["correcting", "alone"] if self.linear_base == "auto" else ["correcting"]
+
+    def _linear_model(self, dtype):
+        return LowRankNormal(**self._linear).to(as_tensor(np.empty(0, dtype)).dtype)
+
+    def _train(self, autoencoder, X, rows, held_out, name, seed):
+        """Return an autoencoder trained to fill the gaps of X."""
+        linear = self._linear_model(X.dtype)
+        filled = np.where(np.isnan(X), by_parts(linear, X), X)
+        recipe = recipe_for_gaps(recipe_of(autoencoder), X, filled)
+        n_steps = self.max_steps
+        if n_steps == "auto":
+            n_steps = min(max(4 * len(rows), 300), 1500)
+        base = linear if name == "correcting" else None
+        trained = train_with_gaps(recipe, X, filled, rows, held_out, seed, n_steps, base)
+        return fitted_with(autoencoder, trained)
+
+    def _fit_noise(self, X):
+        """Find how much each column of X scatters around what a variational decoder makes of it."""
+        own = self._variational()
+        if own is None or not getattr(loss_of(own.loss), "has_noise", False):
+            return
+        posterior = CodePosterior(own.module_, loss_of(own.loss))
+        posterior.fit_noise(X[:NOISE_ROWS])
+        noise = posterior.noise * own.module_.scale**2
+        self.noise_variance_ = noise.detach().cpu().double().numpy()
+
+    def _mix(self, X, seed):
+        """Find the shares of the autoencoders with which they fill hidden entries best."""
+        seen, rows, hidden = hide(X, seed + 1)
+        linear, differences = self._opinions(seen)
+        columns = [difference[hidden] for difference in differences.values()]
+        shares, error = nnls(np.column_stack(columns).astype(float), (rows - linear)[hidden])
+        self.shares_ = dict(zip(differences, shares.tolist(), strict=True))
+        self.validation_error_ = float(error / np.sqrt(max(hidden.sum(), 1)))
+        if self.noise_variance_ is not None:
+            drawn = self._posterior().sample(seen, N_SPREAD, torch.Generator().manual_seed(seed))
+            spread = drawn.var(axis=0, ddof=1)[hidden].sum()
+            self.dispersion_ = float(error**2 / spread) if spread > 0 else 1.0
+        if self._variational() is None:
+            self.autoencoders_ = {
+                name: own for name, own in self.autoencoders_.items() if self.shares_[name]
+            }
+
+    def _variational(self):
+        """Return the trained autoencoder that has a distribution to draw from, or None."""
+        return next(filter(_is_variational, self.autoencoders_.values()), None)
+
+    def _posterior(self):
+        own, noise = self._variational(), None
+        if self.noise_variance_ is not None:
+            noise = torch.from_numpy(self.noise_variance_) / own.module_.scale.cpu() ** 2
+        return CodePosterior(own.module_, loss_of(own.loss), noise)
+
+    def _opinions(self, X):
+        """Return what the linear model makes of X, and how each autoencoder differs from it."""
+        linear = by_parts(self._linear_model(X.dtype), X)
+        differences = {}
+        for name, own in self.autoencoders_.items():
+            if _is_variational(own):
+                draws = standard_normal_draws(own.n_components, self._seed)
+                differences[name] = self._posterior().mean(X, draws) - linear
+                continue
+            reference = own.module_.offset.cpu().numpy() if name == "correcting" else linear
+            differences[name] = reconstructions(own.module_, X) - reference
+        return linear, differences
+
+    def _estimate(self, X):
+        """Return what the model makes of all entries of X."""
+        estimate, differences = self._opinions(X)
+        for name, difference in differences.items():
+            estimate += self.shares_[name] * difference
+        return estimate
+
+    def _draw(self, X, n_imputations, seed):
+        """Return draws of all entries of X, shape (n_imputations, n_rows, n_features)."""
+        drawn = self._posterior().sample(X, n_imputations, torch.Generator().manual_seed(seed))
+        if self.dispersion_ is None:
+            return drawn
+        linear, differences = self._opinions(X)
+        ((name, difference),) = differences.items()
+        deviations = np.sqrt(self.dispersion_) * (drawn - linear - difference)
+        return linear + self.shares_[name] * difference + deviations
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = is_scalar_nan(self.missing_values)
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _is_variational(autoencoder):
+    """Whether an autoencoder gives a code a distribution."""
+    return isinstance(autoencoder, VariationalAutoencoder) and autoencoder.beta > 0
+
+
+def _check_can_sample(autoencoder, X):
+    """Raise ValueError unless values in the gaps of X can be drawn from an autoencoder."""
+    if not _is_variational(autoencoder):
+        raise ValueError(
+            f"autoencoder={autoencoder!r} has no distribution to draw values from. Fit with "
+            "autoencoder=VariationalAutoencoder(...) of beta > 0, or with autoencoder=None and "
+            "sample_posterior=True."
+        )
+    if isinstance(loss_of(autoencoder.loss), LogLoss):
+        shades = ~np.isnan(X) & (X != 0) & (X != 1)
+        if shades.any():
+            raise ValueError(
+                f"loss='log_loss' draws values of 0 or 1, but X contains {X[shades][0]:.6g}. Use "
+                "loss='squared_error' to draw values in between."
+            )

@@ -1,0 +1,154 @@
+"""From a recipe to a module, and to a net that can train it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.base import clone
+
+from .loader import ROWS_AT_A_TIME, Batches, as_tensor
+from .module import AutoencoderModule
+from .net import AutoencoderNet
+from .pca import check_scale, moments
+from .random import seeded_construction
+from .recipe import Recipe
+from .step import optimizer_params
+
+
+@dataclass
+class Trained:
+    """A trained module, and what it takes to train on.
+
+    ``loop`` is what the net was given besides: the size of the batches, the number of epochs, the
+    learning rate. ``is_pca`` says that training was in vain, ``streaming`` that the net's optimizer
+    goes on where it was, after ``n_steps`` steps.
+    """
+
+    module: AutoencoderModule
+    net: AutoencoderNet
+    recipe: Recipe
+    seed: int
+    loop: dict
+    is_pca: bool = False
+    streaming: bool = False
+    n_steps: int = 0
+
+
+def build_module(recipe, n_features, dtype, seed):
+    """Return an untrained module, whose widths have been tried.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    n_features : int
+    dtype : dtype
+        Of its weights.
+    seed : int
+
+    Returns
+    -------
+    module : AutoencoderModule
+
+    Raises
+    ------
+    ValueError
+        If the architecture builds coders of other widths.
+    """
+    with seeded_construction(seed):
+        module = recipe.build(n_features)
+    module = module.to(as_tensor(np.empty(0, dtype)).dtype).eval()
+    n_components = recipe.n_components
+    with torch.no_grad():
+        code = module.encode(module.offset.expand(2, -1))
+        back = module.decoder(code.new_zeros(2, n_components))
+    for what, tensor, width in (("code", code, n_components), ("output", back, n_features)):
+        if tensor.shape != (2, width):
+            raise ValueError(
+                f"{recipe.architecture!r} builds a net whose {what} for 2 rows has shape "
+                f"{tuple(tensor.shape)} instead of (2, {width}), for n_features={n_features} "
+                f"and n_components={n_components}."
+            )
+    return module
+
+
+def started_module(recipe, X, weight, rows, seed):
+    """Return a new module scaled to X and started from some of its rows.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    X : ndarray of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,) or None
+    rows : Rows
+        Those that it starts from.
+    seed : int
+    """
+    mean, scale = moments(X, weight)
+    check_scale(scale, X.dtype)
+    module = build_module(recipe, X.shape[1], X.dtype, seed)
+    module.offset.copy_(torch.from_numpy(mean))
+    module.scale.fill_(scale)
+    recipe.start(module, rows, seed)
+    return module
+
+
+def loop_of(recipe, n_rows, n_epochs=None):
+    """Return the size of the batches, the number of epochs and the learning rate for some rows.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    n_rows : int
+    n_epochs : int or None, default=None
+        None for ``recipe.max_iter``.
+    """
+    auto = recipe.batch_size == "auto"
+    return {
+        "batch_size": recipe.automatic_batch_size(n_rows) if auto else recipe.batch_size,
+        "max_epochs": recipe.max_iter if n_epochs is None else n_epochs,
+        "lr": recipe.learning_rate_init,
+    }
+
+
+def build_net(recipe, module, monitor, stepper, seed, loop, tasks=None, **params):
+    """Return an initialised net around a module.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    module : AutoencoderModule
+    monitor : Monitor
+    stepper : Stepper
+    seed : int
+        Of the order of the rows and of what the objective draws.
+    loop : dict
+        As from `loop_of`.
+    tasks : EpochTasks or None, default=None
+    **params
+        Further parameters of a `skorch.NeuralNet`. Those of the recipe come before them.
+    """
+    callbacks = list(clone(recipe.callbacks, safe=False) or [])
+    if tasks is not None:
+        tasks.follow(module, stepper, recipe.n_components)
+        callbacks.append(("scikit_learn_tasks", tasks))
+    own = dict(recipe.net_params or {})
+    defaults = {
+        "iterator_train": Batches,
+        "iterator_train__generator": torch.Generator().manual_seed(seed),
+        "iterator_valid": Batches,
+        "iterator_valid__batch_size": ROWS_AT_A_TIME,
+        "train_split": None,
+        "callbacks": callbacks,
+        "verbose": int(recipe.verbose),
+        "alpha": recipe.alpha,
+        "device": recipe.device,
+    }
+    if "optimizer" not in own:
+        defaults |= optimizer_params(recipe.solver, recipe.device)
+    return AutoencoderNet(
+        module,
+        recipe.objective(module, seed),
+        monitor=monitor,
+        stepper=stepper,
+        **defaults | loop | params | own,
+    ).initialize()

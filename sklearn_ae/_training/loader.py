@@ -1,0 +1,221 @@
+"""Batches of an in-memory or memory-mapped array, without per-row Python."""
+
+from itertools import islice, pairwise
+
+import numpy as np
+import torch
+from sklearn.utils import gen_batches
+from torch.utils.data import Dataset
+
+FEW_ROWS = 64
+ROWS_AT_A_TIME = 4096  # when data passes through a fitted module
+ROUND = 50  # steps, after which a training that counts steps is told of
+
+
+class Rows(Dataset):
+    """Some rows of an array, and their weights, without a copy.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        May be read-only or memory-mapped.
+    weight : ndarray of shape (n_samples,) or None
+        Weights of all rows of X.
+    index : ndarray of int or None
+        Which rows; None for all of them.
+    guide : ndarray of shape (n_rows, n_values) or None
+        What the objective is told of each of these rows.
+    """
+
+    def __init__(self, X, weight=None, index=None, guide=None):
+        self.X = X
+        self.weight = weight
+        self.index = index
+        self.guide = guide
+
+    def __len__(self):
+        return len(self.X) if self.index is None else len(self.index)
+
+    def __getitem__(self, i):
+        """Return one row and its weight, for loaders that know only that."""
+        i = i if self.index is None else self.index[i]
+        return np.array(self.X[i]), 1.0 if self.weight is None else self.weight[i]
+
+    def weights(self):
+        """Return the weights of all rows of X: zero for those that are not among these."""
+        weights = np.zeros(len(self.X))
+        chosen = slice(None) if self.index is None else self.index
+        weights[chosen] = 1.0 if self.weight is None else self.weight[chosen]
+        return weights
+
+    def take(self, positions):
+        """Return the rows at some positions, their weights and their guide if any, as tensors.
+
+        Parameters
+        ----------
+        positions : ndarray of int, or slice
+        """
+        guide = () if self.guide is None else (as_tensor(self.guide[positions]),)
+        if self.index is not None:
+            positions = self.index[positions]
+        weight = None if self.weight is None else as_tensor(self.weight[positions])
+        if isinstance(positions, slice):
+            return as_tensor(self.X[positions]), weight, *guide
+        return as_tensor(self.X.take(positions, axis=0)), weight, *guide  # faster than X[positions]
+
+
+class Batches:
+    """Iterate over the rows of a data set in batches of nearly equal size.
+
+    Parameters
+    ----------
+    dataset : Rows
+    batch_size : int
+        Largest batch.
+    generator : torch.Generator or None, default=None
+        Draws a new order in every pass; None keeps the order. A single batch is not reordered.
+    """
+
+    def __init__(self, dataset, batch_size, generator=None):
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.generator = generator
+        n_batches = -(-len(dataset) // self.batch_size)
+        # Equal sizes: a last batch of one row would be a noisy step, and batch norm refuses it.
+        edges = np.linspace(0, len(dataset), n_batches + 1).astype(int)
+        self.slices = [slice(start, stop) for start, stop in pairwise(edges)]
+
+    def __len__(self):
+        return len(self.slices)
+
+    def __iter__(self):
+        order = None
+        if self.generator is not None and len(self) > 1:
+            order = torch.randperm(len(self.dataset), generator=self.generator).numpy()
+        for rows in self.slices:
+            yield self.dataset.take(rows if order is None else order[rows])
+
+
+class Steps(Batches):
+    """Iterate over rounds of batches until there have been so many, however few rows there are.
+
+    Each pass over this object is one round, which goes on where the last one ended.
+
+    Parameters
+    ----------
+    dataset : Rows
+    batch_size : int
+        Largest batch.
+    n_steps : int
+        How many batches there are in all rounds.
+    generator : torch.Generator or None, default=None
+        Draws a new order for every pass over the rows.
+    """
+
+    def __init__(self, dataset, batch_size, n_steps, generator=None):
+        super().__init__(dataset, batch_size, generator)
+        self.n_left = n_steps
+        self.batches = self._endless()
+
+    def _endless(self):
+        while True:
+            yield from super().__iter__()
+
+    def __iter__(self):
+        n_steps = min(ROUND, self.n_left)
+        self.n_left -= n_steps
+        yield from islice(self.batches, n_steps)
+
+
+def rows_of(rows):
+    """Return some rows of an array as an array."""
+    return rows.X if rows.index is None else rows.X[rows.index]
+
+
+def as_tensor(array):
+    """Return a tensor on the same memory; a copy where torch cannot use that memory."""
+    if not array.flags.writeable or min(array.strides, default=0) < 0:
+        array = np.array(array, order="C")
+    return torch.from_numpy(array)
+
+
+def in_batches(function, array, like, *shape):
+    """Return what a function of tensors makes of the rows of an array, batch by batch.
+
+    Parameters
+    ----------
+    function : callable
+    array : ndarray of shape (n_rows, ...)
+    like : Tensor
+        Of the dtype and on the device that the function computes with.
+    *shape : int
+        Of what it makes of one row.
+
+    Returns
+    -------
+    out : ndarray of shape (n_rows, *shape)
+    """
+    out = np.empty((len(array), *shape), dtype=str(like.dtype).removeprefix("torch."))
+    with torch.inference_mode():
+        for rows in gen_batches(len(array), ROWS_AT_A_TIME):
+            x = as_tensor(array[rows].astype(out.dtype, copy=False)).to(like.device)
+            out[rows] = function(x).cpu().numpy()
+    return out
+
+
+def merge_equal_rows(X, weight):
+    """Return the different rows of X and the sums of their weights.
+
+    With few rows it matters which of them are held out. Afterwards a row of weight 2 and two equal
+    rows are the same data, in the same order.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,) or None
+
+    Returns
+    -------
+    rows : ndarray of shape (n_different, n_features)
+    weight : ndarray of shape (n_different,)
+    """
+    rows, group = np.unique(X, axis=0, return_inverse=True)
+    return rows, np.bincount(group.ravel(), weights=weight).astype(X.dtype)
+
+
+def counted_rows(X, weight):
+    """Return the rows of X that count, and their weights of mean 1 or None if all are equal.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,) or None
+
+    Returns
+    -------
+    rows : ndarray of shape (n_counted, n_features)
+    weight : ndarray of shape (n_counted,) or None
+    """
+    if len(X) <= FEW_ROWS:
+        X, weight = merge_equal_rows(X, weight)
+    if weight is None or np.all(weight == weight[0]):
+        return X, None
+    counts = weight > 0
+    if not counts.all():
+        X, weight = X[counts], weight[counts]
+    return X, weight / weight.mean()
+
+
+def mean_over_rows(function, X, weight=None):
+    """Return the weighted mean over the rows of X of what a function makes of some rows.
+
+    Parameters
+    ----------
+    function : callable
+        Maps rows of X to an array with as many rows.
+    X : ndarray of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,) or None, default=None
+    """
+    weight = np.ones(len(X)) if weight is None else weight
+    batches = gen_batches(len(X), ROWS_AT_A_TIME)
+    return sum(weight[rows] @ function(X[rows]) for rows in batches) / weight.sum()

@@ -1,0 +1,173 @@
+"""The torch module of an autoencoder: scale once, encode, decode, scale back."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .loader import in_batches, mean_over_rows
+
+
+class Output(NamedTuple):
+    """What a forward pass returns. skorch takes the first field for the prediction.
+
+    ``seen`` is what was encoded, and ``preactivations`` what the encoder's layers summed up before
+    their activations, if the encoder tells. A variational code was drawn from the normal
+    distribution of ``mean`` and ``log_variance``.
+    """
+
+    reconstruction: Tensor
+    code: Tensor
+    seen: Tensor | None = None
+    preactivations: list[Tensor] | None = None
+    mean: Tensor | None = None
+    log_variance: Tensor | None = None
+
+
+class AutoencoderModule(nn.Module):
+    """An encoder and a decoder around one centring and one scaling of the data.
+
+    Parameters
+    ----------
+    encoder, decoder : nn.Module
+        Work on data centred by ``offset`` and divided by ``scale``.
+    n_features : int
+        Width of the data.
+    link : callable or None, default=None
+        Maps the decoder's output to the data (``torch.sigmoid``, ...). None undoes the scaling.
+
+    Attributes
+    ----------
+    offset : Tensor of shape (n_features,)
+        Mean of the training data.
+    scale : Tensor of shape ()
+        Root of the mean variance of the training data: one number, so that the geometry stays.
+    """
+
+    def __init__(self, encoder, decoder, n_features, link=None):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.link = link
+        self.register_buffer("offset", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(()))
+
+    @property
+    def dtype(self):
+        """The numpy dtype that the module computes in."""
+        return np.dtype(str(self.offset.dtype).removeprefix("torch."))
+
+    @property
+    def can_turn(self):
+        """Whether `start.turn_to_principal_axes` can turn the code by way of the weights."""
+        own = AutoencoderModule
+        if (type(self).encode, type(self).decode) != (own.encode, own.decode):
+            return False
+        can_turn = getattr(self.encoder, "can_turn_output", False)
+        return can_turn and getattr(self.decoder, "can_turn_input", False)
+
+    def encode(self, x):
+        """Return the codes of rows of data, shape (n_rows, n_components)."""
+        return self.encoder(self.standardise(x))
+
+    def standardise(self, x):
+        """Return what the encoder is given for rows of data: centred, divided by one number."""
+        return (x - self.offset) / self.scale
+
+    def decode(self, code):
+        """Return the rows of data that codes stand for, shape (n_rows, n_features)."""
+        return self.to_data(self.decoder(code))
+
+    def to_data(self, natural):
+        """Return the rows of data that the decoder's output stands for."""
+        if self.link is not None:
+            return self.link(natural)
+        return torch.addcmul(self.offset, natural, self.scale)
+
+    def forward(self, x):
+        """Return reconstruction and code of rows of data."""
+        preactivations = None
+        if hasattr(self.encoder, "trace"):
+            code, preactivations = self.encoder.trace(self.standardise(x))
+        else:
+            code = self.encode(x)
+        return Output(self.decode(code), code, x, preactivations)
+
+
+def codes_of(module, X):
+    """Return the codes that a module has for the rows of an array.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+    X : ndarray of shape (n_samples, n_features)
+
+    Returns
+    -------
+    codes : ndarray of shape (n_samples, n_components)
+    """
+    with torch.no_grad():
+        n_components = module.encode(module.offset[None]).shape[1]
+    return in_batches(module.encode, X, module.offset, n_components)
+
+
+def reconstructions(module, X):
+    """Return what a module makes of the rows of an array.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+    X : ndarray of shape (n_samples, n_features)
+
+    Returns
+    -------
+    reconstruction : ndarray of shape (n_samples, n_features)
+    """
+    return in_batches(lambda x: module(x).reconstruction, X, module.offset, X.shape[1])
+
+
+def squared_errors(module, X):
+    """Return the squared distance of each row of an array to its reconstruction.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+    X : ndarray of shape (n_samples, n_features)
+
+    Returns
+    -------
+    errors : ndarray of shape (n_samples,)
+    """
+
+    def errors(x):
+        return (module(x).reconstruction - x).square().sum(dim=1)
+
+    return in_batches(errors, X, module.offset)
+
+
+def mean_squared_error(module, X, weight=None):
+    """Return the weighted mean over some rows of the squared distance to their reconstruction.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+    X : ndarray of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,) or None, default=None
+
+    Returns
+    -------
+    error : float
+    """
+    return float(mean_over_rows(lambda rows: squared_errors(module, rows), X, weight))
+
+
+def share_weights(encoder, decoder):
+    """Whether two modules have a parameter in common, as tied ones do.
+
+    Parameters
+    ----------
+    encoder, decoder : nn.Module
+    """
+    own = {id(weight) for weight in encoder.parameters()}
+    return any(id(weight) in own for weight in decoder.parameters())

@@ -1,0 +1,140 @@
+"""Which weights are the best, when training ends, and what becomes of a loss that explodes."""
+
+import math
+
+import torch
+from scipy.special import stdtr
+from skorch.callbacks import Callback
+
+MAX_RESTARTS = 5  # times the learning rate is halved before a diverging fit gives up
+
+
+class Monitor(Callback):
+    """Keeps the best weights, restarts a diverging training and ends a stalled one.
+
+    Parameters
+    ----------
+    held_out : Rows or None, default=None
+        Rows whose objective decides what is best. Without them the training loss decides when to
+        stop, and the last average is kept.
+    tol : float, default=1e-3
+        Smallest decrease of the loss that counts as one.
+    n_iter_no_change : int, default=12
+        Training ends when more epochs than this pass without a decrease.
+    max_epochs : int or None, default=None
+        Training ends after so many epochs that did not diverge.
+    max_restarts : int, default=5
+        How often a diverging training goes back, before it gives up.
+    start : Rows or None, default=None
+        Rows whose loss at the start tells a diverging loss from a decreasing one. Without them the
+        mean loss of the first epoch does, which may have seen the worst already.
+    """
+
+    def __init__(
+        self,
+        held_out=None,
+        tol=1e-3,
+        n_iter_no_change=12,
+        max_epochs=None,
+        max_restarts=MAX_RESTARTS,
+        start=None,
+    ):
+        self.held_out = held_out
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.max_epochs = max_epochs
+        self.max_restarts = max_restarts
+        self.start = start
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        self.finished_ = False
+        self.stopped_by_ = None
+        self.loss_curve_, self.validation_scores_ = [], []
+        self.n_restarts_ = self.n_stalled_ = self.n_sound_ = 0
+        net.stepper.begin(net)
+        self.best_weights_ = [weight.clone() for weight in net.stepper.weights_]
+        self.best_loss_ = math.inf
+        self.has_held_out_ = self.held_out is not None
+        if self.held_out is not None:
+            self.start_values_, _ = net.evaluate(self.held_out)
+            self.best_values_ = self.start_values_
+            self.best_loss_ = self.start_values_.mean().item()
+        self.reference_ = self.best_loss_
+        self.limit_ = None
+        if self.start is not None:
+            self._set_limit(net.evaluate(self.start)[0].mean().item())
+
+    def on_epoch_end(self, net, **kwargs):
+        net.stepper.settle(net)
+        train_loss = loss = net.history[-1, "train_loss"]
+        if self.held_out is not None:
+            values, r2 = net.stepper.evaluate_average(net, self.held_out)
+            loss = values.mean().item()
+            net.history.record("valid_loss", loss)
+            net.history.record("valid_r2", r2)
+        self.loss_curve_.append(train_loss)
+        if self.held_out is not None:
+            self.validation_scores_.append(r2)
+        if not (math.isfinite(loss) and self._is_sane(train_loss)):
+            self._restart(net)
+            return
+        self.n_sound_ += 1
+        if loss < self.best_loss_:
+            self.best_loss_ = loss
+            torch._foreach_copy_(self.best_weights_, net.stepper.average_)
+            if self.held_out is not None:
+                self.best_values_ = values
+        self.n_stalled_ += 1
+        if loss < self.reference_ - self.tol:
+            self.reference_ = loss
+            self.n_stalled_ = 0
+        stalled = self.n_stalled_ > self.n_iter_no_change
+        self.finished_ = stalled or self.n_sound_ == self.max_epochs
+
+    def on_train_end(self, net, **kwargs):
+        if self.n_restarts_ and not self.n_sound_:
+            raise Diverged
+        kept = net.stepper.average_ if self.held_out is None else self.best_weights_
+        torch._foreach_copy_(net.stepper.weights_, kept)
+
+    def _is_sane(self, train_loss):
+        """Whether a loss is below what a decreasing loss passes, which the first one sets."""
+        if self.limit_ is None and math.isfinite(train_loss):
+            self._set_limit(train_loss)
+        return math.isfinite(train_loss) and train_loss <= self.limit_
+
+    def _set_limit(self, loss):
+        self.limit_ = loss + 10 * max(abs(loss), 1)
+
+    def put_in_front(self, earlier):
+        """Put the epochs of an earlier training in front of those of this one.
+
+        Parameters
+        ----------
+        earlier : Monitor
+        """
+        self.loss_curve_ = earlier.loss_curve_ + self.loss_curve_
+        self.validation_scores_ = earlier.validation_scores_ + self.validation_scores_
+        self.finished_ = earlier.finished_ and self.finished_
+
+    def p_value(self):
+        """Return how likely chance alone made the best weights better than those of the start.
+
+        A paired, one-sided t test over the held-out rows.
+        """
+        decrease = (self.start_values_ - self.best_values_).double()
+        if len(decrease) < 2 or decrease.std() == 0:
+            return 1.0
+        error = decrease.std().item() / math.sqrt(len(decrease))
+        return stdtr(len(decrease) - 1, -decrease.mean().item() / error)
+
+    def _restart(self, net):
+        """Go back to the best weights and halve the learning rate."""
+        if self.n_restarts_ == self.max_restarts:
+            raise Diverged
+        self.n_restarts_ += 1
+        net.stepper.restart(net, self.best_weights_)
+
+
+class Diverged(RuntimeError):
+    """The loss stayed infinite or kept exploding after all restarts."""

@@ -1,0 +1,175 @@
+"""The training loop: a skorch net that is lean."""
+
+import inspect
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochTimer, PrintLog
+
+from .device import fitting_threads
+from .loader import Rows
+
+
+class AutoencoderNet(NeuralNet):
+    """A skorch net whose criterion sees the module and the batch, and whose loop is lean.
+
+    A loop of skorch's records and announces every batch, which on small batches costs more than
+    the computing. Here the loss of an epoch is collected once, and batches are announced only to
+    callbacks that listen to them.
+
+    Parameters
+    ----------
+    module, criterion : AutoencoderModule, Objective
+    monitor : Monitor
+    stepper : Stepper
+    alpha : float, default=0.0
+        Decoupled weight decay (Loshchilov & Hutter 2019), for any optimizer.
+    **kwargs
+        As for `skorch.NeuralNet`.
+    """
+
+    def __init__(self, module, criterion, *, monitor, stepper, alpha=0.0, **kwargs):
+        self.monitor = monitor
+        self.stepper = stepper
+        self.alpha = alpha
+        super().__init__(module, criterion, **kwargs)
+
+    def get_default_callbacks(self):
+        callbacks = [("epoch_timer", EpochTimer()), ("monitor", self.monitor)]
+        if self.verbose:  # a silent PrintLog still formats its table, in every epoch
+            callbacks.append(("print_log", PrintLog(keys_ignored=["train_batch_count"])))
+        return callbacks
+
+    def get_dataset(self, X, y=None):
+        return X if isinstance(X, Rows) else Rows(X)
+
+    def train_step_single(self, batch, **fit_params):
+        loss, output = self._loss(batch)
+        loss.backward()
+        return {"loss": loss, "y_pred": output.reconstruction}
+
+    def train_step(self, batch, **fit_params):
+        return self.stepper.take(self, batch)
+
+    def take_step(self, batch):
+        """Take one step at the learning rate of now, and return its loss and its prediction."""
+        if self.needs_closure_:
+            return super().train_step(batch)
+        self.optimizer_.zero_grad()
+        step = self.train_step_single(batch)
+        self.optimizer_.step()
+        return step
+
+    def initialize_optimizer(self, *args, **kwargs):
+        super().initialize_optimizer(*args, **kwargs)
+        closure = inspect.signature(type(self.optimizer_).step).parameters["closure"]
+        self.needs_closure_ = closure.default is not None or self._listeners("on_grad_computed")
+        return self
+
+    def _loss(self, batch):
+        x, weight, *guide = batch
+        weight = None if weight is None else self._tensor(weight)
+        guide = [self._tensor(part) for part in guide]
+        values, output = self.criterion_(self.module_, self._tensor(x), weight, *guide)
+        if weight is not None:
+            values = values * weight
+        return values.mean(), output
+
+    def _tensor(self, x):
+        return x.to(self.device, self.module_.offset.dtype)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if iterator is None:
+            return
+        self._set_training(training)
+        announced = self._listeners("on_batch_begin") or self._listeners("on_batch_end")
+        losses, sizes = [], []
+        for batch in iterator:
+            if announced:
+                self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch)
+            losses.append(step["loss"].detach())
+            sizes.append(len(batch[0]))
+            if announced:
+                self.history.record_batch(f"{prefix}_loss", losses[-1].item())
+                self.history.record_batch(f"{prefix}_batch_size", sizes[-1])
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+        losses = torch.stack(losses).double()
+        mean = (losses @ torch.tensor(sizes).to(losses) / sum(sizes)).item()
+        self.history.record(f"{prefix}_loss", mean)
+        self.history.record(f"{prefix}_batch_count", len(sizes))
+
+    @torch.no_grad()
+    def evaluate(self, rows):
+        """Return the objective at each of some rows, times its weight, and their R².
+
+        R² is relative to the mean of the training data.
+
+        Parameters
+        ----------
+        rows : Rows
+
+        Returns
+        -------
+        values : Tensor of shape (n_rows,)
+        r2 : float
+        """
+        self._set_training(False)
+        values, error, total = [], 0.0, 0.0
+        for x, weight, *guide in self.get_iterator(rows):
+            x = self._tensor(x)
+            weight = x.new_ones(len(x)) if weight is None else self._tensor(weight)
+            guide = [self._tensor(part) for part in guide]
+            value, output = self.criterion_(self.module_, x, weight, *guide)
+            values.append(weight * value)
+            gaps = x.isnan()  # there is nothing to be right or wrong about
+            wrong, apart = output.reconstruction - x, x - self.module_.offset
+            error += weight @ wrong.masked_fill(gaps, 0).square().sum(dim=1)
+            total += weight @ apart.masked_fill(gaps, 0).square().sum(dim=1)
+        return torch.cat(values), 1 - (error / total).item() if error else 1.0
+
+    def infer(self, x, **fit_params):
+        return self.module_(self._tensor(x)).reconstruction  # what net_.predict gives back
+
+    def notify(self, method_name, **cb_kwargs):
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self._listeners(method_name):
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt:
+                if method_name != "on_epoch_end" or callback is self.monitor:
+                    raise
+                raise _Finished from None  # how skorch's own EarlyStopping ends a fit
+
+    def _listeners(self, hook):
+        ours = getattr(Callback, hook)
+        return [item for item in self.callbacks_ if getattr(type(item[1]), hook) is not ours]
+
+    def on_epoch_begin(self, net, **kwargs):
+        if self.monitor.finished_:
+            raise _Finished
+        super().on_epoch_begin(net, **kwargs)
+
+    def partial_fit(self, X, y=None, **fit_params):
+        if not self.initialized_:
+            self.initialize()
+        with fitting_threads(self.module_, self.batch_size):
+            self._train(X)
+        return self
+
+    def _train(self, X):
+        self.notify("on_train_begin", X=X, y=None)
+        try:
+            self.fit_loop(X)
+        except _Finished:
+            if not self.monitor.finished_:
+                self.monitor.stopped_by_ = "callback"
+        except KeyboardInterrupt:
+            self.monitor.stopped_by_ = "interrupt"
+        if self.monitor.stopped_by_ is not None:
+            self.monitor.finished_ = True
+        self.notify("on_train_end", X=X, y=None)
+
+
+class _Finished(Exception):
+    """Ends the loop of a net from inside; not an error."""

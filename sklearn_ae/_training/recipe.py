@@ -1,0 +1,148 @@
+"""A recipe: what is trained and how, as plain values. An estimator writes one, the engine reads it.
+
+===================  ========================================================================
+field                what the engine makes of it
+===================  ========================================================================
+architecture         ``build(n_features, n_components)`` returns encoder and decoder
+loss                 ``loss(reconstruction, x)``, one value per row
+penalty, corruption  what constrains the code, or None
+emphasis             see `Objective`
+init                 "pca" starts at the principal axes, and goes back there if need be
+solver, alpha, ...   as the parameters of `AutoencoderTransformer` of the same names
+===================  ========================================================================
+
+A family of estimators whose module, start, objective or batches are its own subclasses `Recipe`
+beside its mathematics, adds fields if it needs any, and overrides `build`, `start`, `objective` or
+`automatic_batch_size`.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+from sklearn.base import clone
+
+from .loader import FEW_ROWS
+from .module import AutoencoderModule
+from .objective import Objective
+from .start import check_linear_paths, start_at_pca
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, and how. Fields are parts, plain values and arrays, and nothing else."""
+
+    n_components: int
+    architecture: object
+    loss: object
+    penalty: object = None
+    corruption: object = None
+    emphasis: float = 0.0
+    init: str = "random"
+    alpha: float = 0.0
+    solver: str = "adam"
+    batch_size: object = "auto"
+    learning_rate_init: float = 0.01
+    max_iter: int = 500
+    tol: float = 1e-3
+    n_iter_no_change: int = 12
+    early_stopping: object = "auto"
+    validation_fraction: float = 0.15
+    verbose: object = 0
+    device: str = "cpu"
+    callbacks: object = None
+    net_params: object = None
+
+    def build(self, n_features):
+        """Return the module around a new encoder and decoder, not yet scaled to the data."""
+        encoder, decoder = self.architecture.build(n_features, self.n_components)
+        return AutoencoderModule(encoder, decoder, n_features, getattr(self.loss, "link", None))
+
+    def start(self, module, rows, seed):
+        """Start a module that is scaled to the data, from some of its rows if asked for."""
+        if self.init == "pca":
+            check_linear_paths(module, self.architecture)
+            start_at_pca(module, self.loss, self.n_components, rows, seed)
+
+    def objective(self, module, seed):
+        """Return what training minimises."""
+        scale, n_features = module.scale.item(), len(module.offset)
+        loss, penalty = self.loss, self.penalty
+        return Objective(
+            loss,
+            penalty,
+            self.corruption,
+            unit=loss.unit(scale) if hasattr(loss, "unit") else 1.0,
+            penalty_unit=penalty.unit(scale, n_features) if hasattr(penalty, "unit") else 1.0,
+            emphasis=self.emphasis,
+            seed=seed,
+            device=self.device,
+        )
+
+    def automatic_batch_size(self, n_rows):
+        """Return how many rows a step takes if no one says it.
+
+        All of a few rows, else a sixteenth, at least 32 and at most 200: small tables need more
+        steps than passes, large ones have enough of them.
+        """
+        return n_rows if n_rows <= FEW_ROWS else min(max(n_rows // 16, 32), 200)
+
+    @classmethod
+    def names(cls):
+        """Return the names of the fields."""
+        return [field.name for field in fields(cls)]
+
+    @property
+    def n_epochs(self):
+        """How many epochs there are, at most."""
+        return self.max_iter
+
+    @property
+    def is_constrained(self):
+        """Whether anything but its width keeps the code from copying the input."""
+        activation = getattr(self.architecture, "code_activation", None)
+        sparse = getattr(activation, "constrains", False)
+        return sparse or self.penalty is not None or self.corruption is not None
+
+    def may_copy(self, n_features):
+        """Whether the net can copy its input and learn nothing."""
+        return self.n_components >= n_features and not self.is_constrained
+
+    def check(self, X):
+        """Raise ValueError if a part cannot be used with X."""
+        for part in (self.loss, self.penalty, self.corruption):
+            if hasattr(part, "check"):
+                part.check(X)
+
+    def fitted_to(self, X):
+        """Return a recipe of copies of the parts, ready for X; of None where one does nothing."""
+        names = ("architecture", "loss", "penalty", "corruption")
+        parts = {name: clone(getattr(self, name), safe=False) for name in names}
+        for name in ("penalty", "corruption"):
+            if getattr(parts[name], "does_nothing", False):
+                parts[name] = None
+        for part in (parts["loss"], parts["penalty"], parts["corruption"]):
+            if hasattr(part, "fit"):
+                part.fit(X)
+        return replace(self, **parts)
+
+    def steps_like(self, other):
+        """Whether steps are taken as another recipe takes them, but for the size of the batches."""
+        names = ("solver", "alpha", "learning_rate_init", "device")
+        same = all(getattr(self, name) == getattr(other, name) for name in names)
+        return same and (self.net_params or {}) == (other.net_params or {})
+
+    def check_continues(self, other, module):
+        """Raise ValueError unless training can go on from what another recipe has trained.
+
+        Parameters
+        ----------
+        other : Recipe
+        module : AutoencoderModule
+            The module that it has trained.
+        """
+        fitted, asked = other.architecture, self.architecture
+        if repr(fitted) != repr(asked):
+            raise ValueError(
+                f"The fitted net is that of {fitted!r}, and training cannot go on with {asked!r}, "
+                "which hidden_layer_sizes, activation, init, architecture or what constrains the "
+                "code ask for now. Call fit with warm_start=False to start anew."
+            )

@@ -1,0 +1,165 @@
+"""What parameters may be, what a user is told, and what becomes of an estimator if a fit fails."""
+
+import inspect
+import sys
+import warnings
+from contextlib import contextmanager
+from numbers import Integral
+from pathlib import Path
+
+import joblib
+import numpy as np
+import sklearn
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_sample_weight, check_array
+
+from . import _version
+from ._training.device import usable_device
+
+
+def is_whole(value, at_least=1):
+    """Return whether a value is an integer of at least so much, and not a bool.
+
+    To Python a bool is an integer. To torch it is none, and whoever writes ``n_components=True``
+    means something else than 1.
+
+    Parameters
+    ----------
+    value : object
+    at_least : int, default=1
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= at_least
+
+
+def positive_integers(given):
+    """Return one or more integers as a list; None if that is not what they are."""
+    values = np.atleast_1d(np.asarray(given, dtype=object))  # [True, 8] would become [1, 8]
+    valid = values.ndim == 1 and all(map(is_whole, values))
+    return [int(value) for value in values] if valid else None
+
+
+class Whole(Interval):
+    """Constraint of a parameter to integers of at least so much, as scikit-learn states them.
+
+    Parameters
+    ----------
+    at_least : int, default=1
+    """
+
+    def __init__(self, at_least=1):
+        super().__init__(Integral, at_least, None, closed="left")
+
+    def is_satisfied_by(self, val):
+        return is_whole(val, self.left)
+
+
+@contextmanager
+def unchanged_on_error(estimator):
+    """Put all attributes of an estimator back as they were if anything in the block fails.
+
+    Parameters
+    ----------
+    estimator : estimator
+    """
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        # scikit-learn keeps here what it has to tear down, now that the fit has failed.
+        theirs = {key: value for key, value in vars(estimator).items() if "callback" in key}
+        vars(estimator).clear()
+        vars(estimator).update(before | theirs)
+        raise
+
+
+# Whoever calls `fit` on behalf of a user: pipelines, searches, wrappers.
+NOT_THE_USER = tuple(
+    str(Path(file).parent) for file in (__file__, sklearn.__file__, joblib.__file__)
+)
+
+
+def warn_user(message, category=UserWarning):
+    """Warn at the line of the user that called into the package, however deep this is.
+
+    So Python shows a warning once for each such line, not once for each fit of a search.
+
+    Parameters
+    ----------
+    message : str
+    category : type, default=UserWarning
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(NOT_THE_USER):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def check_parts(estimator, parts):
+    """Raise ValueError for parameters that are each valid, but not together or not here.
+
+    Parameters
+    ----------
+    estimator : BaseAutoencoder
+    parts : dict
+        What its recipe is made of.
+    """
+    if usable_device(estimator.device) != estimator.device:
+        raise ValueError(
+            f"device={estimator.device!r} is not available here. Use device='cpu', or a device "
+            "that torch can reach."
+        )
+    for name in ("loss", "architecture", "penalty", "corruption"):
+        part = parts.get(name)
+        if isinstance(part, type):
+            raise ValueError(
+                f"{name}={part.__name__} is a class. Give an object of it: {part.__name__}()."
+            )
+    if estimator.architecture is None:
+        return
+    defaults = inspect.signature(type(estimator).__init__).parameters
+    for name in ("activation", "hidden_layer_sizes"):
+        given = getattr(estimator, name, None)
+        if name in defaults and not np.array_equal(given, defaults[name].default):
+            raise ValueError(
+                f"{name}={given!r} and architecture={estimator.architecture!r} are both given, "
+                f"but an architecture has its own {name}. Set it there, or leave architecture at "
+                "None."
+            )
+
+
+def one_row(row, n, dtype, name, is_code):
+    """Return one row of data, or one code, of n values as an array."""
+    array = np.asarray(row, dtype=dtype)
+    if array.ravel().shape != (n,):
+        other = "codes=True takes codes, as transform returns them"
+        if is_code:
+            other = "codes=False takes rows of data"
+        raise ValueError(
+            f"{name} has shape {array.shape}, but one {'code' if is_code else 'row'} has shape "
+            f"({n},); {other}."
+        )
+    return check_array(array.reshape(1, n), dtype=dtype, input_name=name)[0]
+
+
+def check_weight(sample_weight, X):
+    """Return weights of the rows of X, checked; None for None."""
+    if sample_weight is None:
+        return None
+    if not np.any(np.asarray(sample_weight)):
+        raise ValueError(
+            "sample_weight is zero for all rows, so there is nothing to fit. Give at least one row "
+            "a positive weight, or leave sample_weight at None."
+        )
+    return _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+
+
+def warn_of_version(kind, version):
+    """Warn if an estimator of some class was saved by another version of the package."""
+    if version != _version.__version__:
+        warning = InconsistentVersionWarning(
+            estimator_name=f"sklearn_ae.{kind.__name__}",
+            current_sklearn_version=_version.__version__,
+            original_sklearn_version=version,
+        )
+        warn_user(warning)
