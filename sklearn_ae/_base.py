@@ -11,7 +11,6 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -115,7 +114,7 @@ class BaseAutoencoder(
                 recipe = recipe.fitted_to(X)
                 before = self._trained if self.warm_start and hasattr(self, "module_") else None
                 if before is None:
-                    self._warn_if_copying_is_easy(recipe)
+                    warn_user(recipe.warning(self.n_features_in_))
                 tasks = self._tasks(recipe, given)
                 trained = self._train(recipe, X, weight, seed, tasks, before)
             monitor = trained.net.monitor
@@ -125,15 +124,7 @@ class BaseAutoencoder(
             messages = self._describe(X, weight)
             if tasks is not None:
                 tasks.finish()
-        self._warn_if_interrupted()
-        if not monitor.finished_:
-            warn_user(
-                f"Training stopped at max_iter={self.max_iter} epochs before the loss settled. "
-                "Increase max_iter, or tol if the result is good enough.",
-                ConvergenceWarning,
-            )
-        for message in messages:
-            warn_user(message)
+        warn_user(monitor.warning(recipe.max_iter), *messages)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -175,12 +166,12 @@ class BaseAutoencoder(
             with borrowed_global_state((seed + len(past)) % 2**31, self.device):
                 recipe = recipe.fitted_to(X)
                 if first:
-                    self._warn_if_copying_is_easy(recipe)
+                    warn_user(recipe.warning(self.n_features_in_))
                 trained = train_one_pass(recipe, X, weight, seed, before)
             curve = past + trained.net.monitor.loss_curve_
             self._keep(trained, X, weight, curve, float(np.nanmin([np.inf, *curve])))
             self._describe(X, weight)
-        self._warn_if_interrupted()
+        warn_user(trained.net.monitor.warning(recipe.max_iter))
         return self
 
     def transform(self, X):
@@ -329,9 +320,7 @@ class BaseAutoencoder(
         Without an `architecture` there is an `MLP`, with further parameters `mlp`.
         """
         given = self.get_params(deep=False)
-        names = self._recipe_class.names()
-        values = {name: given[name] for name in names if name in given}
-        values |= {"loss": loss_of(self.loss)} | own
+        values = self._recipe_class.chosen_from(given) | {"loss": loss_of(self.loss)} | own
         check_parts(self, values)
         if self.architecture is None:
             skip = given.get("init") == "pca"
@@ -362,24 +351,6 @@ class BaseAutoencoder(
         self._trained = trained
         self.module_, self.net_ = trained.module, trained.net
         self._n_features_out = trained.recipe.n_components
-
-    def _warn_if_copying_is_easy(self, recipe):
-        if recipe.may_copy(self.n_features_in_):
-            warn_user(
-                f"n_components={recipe.n_components} is not below the {self.n_features_in_} "
-                "features of X and nothing else constrains the code, so the net can copy its "
-                "input and learn nothing. Use fewer components, a penalty (penalty=L2()) or a "
-                "corruption (corruption=GaussianNoise()); that is what sets DenoisingAutoencoder, "
-                "ContractiveAutoencoder and SparseAutoencoder apart."
-            )
-
-    def _warn_if_interrupted(self):
-        monitor = self.net_.monitor
-        if monitor.stopped_by_ == "interrupt":
-            warn_user(
-                f"Training was interrupted after {len(monitor.loss_curve_)} epochs; the best "
-                "weights so far are kept."
-            )
 
     def _check(self, X):
         check_is_fitted(self)

@@ -79,20 +79,22 @@ NOT_THE_USER = tuple(
 )
 
 
-def warn_user(message, category=UserWarning):
+def warn_user(*given):
     """Warn at the line of the user that called into the package, however deep this is.
 
     So Python shows a warning once for each such line, not once for each fit of a search.
 
     Parameters
     ----------
-    message : str
-    category : type, default=UserWarning
+    *given : str, Warning or None
+        A text is a UserWarning, None is nothing to warn of.
     """
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(NOT_THE_USER):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    for warning in given:
+        if warning is not None:
+            warnings.warn(warning, stacklevel=level)
 
 
 def check_parts(estimator, parts):

@@ -4,6 +4,7 @@ import math
 
 import torch
 from scipy.special import stdtr
+from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
 MAX_RESTARTS = 5  # times the learning rate is halved before a diverging fit gives up
@@ -116,6 +117,20 @@ class Monitor(Callback):
         self.loss_curve_ = earlier.loss_curve_ + self.loss_curve_
         self.validation_scores_ = earlier.validation_scores_ + self.validation_scores_
         self.finished_ = earlier.finished_ and self.finished_
+
+    def warning(self, max_iter):
+        """Return what to warn of after training by at most so many epochs, or None."""
+        if self.stopped_by_ == "interrupt":
+            return (
+                f"Training was interrupted after {len(self.loss_curve_)} epochs; the best "
+                "weights so far are kept."
+            )
+        if self.finished_:
+            return None
+        return ConvergenceWarning(
+            f"Training stopped at max_iter={max_iter} epochs before the loss settled. "
+            "Increase max_iter, or tol if the result is good enough."
+        )
 
     def p_value(self):
         """Return how likely chance alone made the best weights better than those of the start.

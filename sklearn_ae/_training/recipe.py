@@ -86,9 +86,10 @@ class Recipe:
         return n_rows if n_rows <= FEW_ROWS else min(max(n_rows // 16, 32), 200)
 
     @classmethod
-    def names(cls):
-        """Return the names of the fields."""
-        return [field.name for field in fields(cls)]
+    def chosen_from(cls, parameters):
+        """Return those of some parameters, by name, that are fields."""
+        names = [field.name for field in fields(cls)]
+        return {name: parameters[name] for name in names if name in parameters}
 
     @property
     def n_epochs(self):
@@ -105,6 +106,18 @@ class Recipe:
     def may_copy(self, n_features):
         """Whether the net can copy its input and learn nothing."""
         return self.n_components >= n_features and not self.is_constrained
+
+    def warning(self, n_features):
+        """Return what to warn of before training, or None."""
+        if not self.may_copy(n_features):
+            return None
+        return (
+            f"n_components={self.n_components} is not below the {n_features} features of X and "
+            "nothing else constrains the code, so the net can copy its input and learn nothing. "
+            "Use fewer components, a penalty (penalty=L2()) or a corruption "
+            "(corruption=GaussianNoise()); that is what sets DenoisingAutoencoder, "
+            "ContractiveAutoencoder and SparseAutoencoder apart."
+        )
 
     def check(self, X):
         """Raise ValueError if a part cannot be used with X."""

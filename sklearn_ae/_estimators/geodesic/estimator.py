@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from ..._base import BaseAutoencoder
 from ..._training.random import borrowed_global_state
-from ..._validation import Whole, unchanged_on_error
+from ..._validation import Whole, unchanged_on_error, warn_user
 from .alarms import alarms
 from .fit import train_geodesic, train_geodesic_on
 from .recipe import GeodesicRecipe
@@ -336,7 +336,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
             vars(self).update(facts)
             curve = past + trained.net.monitor.loss_curve_
             self._keep(trained, X, weight, curve, float(np.nanmin([np.inf, *curve])))
-        self._warn_if_interrupted()
+        warn_user(trained.net.monitor.warning(self.max_steps))
         return self
 
     def _recipe(self):

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import HasMethods, MissingValues, StrOption
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from ..._base import BaseAutoencoder, fitted_with, recipe_of
+from ..._base import fitted_with, recipe_of
 from ..._training.fit import split
 from ..._training.loader import as_tensor, rows_of
 from ..._training.module import reconstructions
@@ -21,20 +21,18 @@ from ..._training.pca import check_scale
 from ..._training.random import borrowed_global_state
 from ..._training.state import arrays_of
 from ..._validation import Whole, is_whole, unchanged_on_error
-from ...losses import LogLoss, loss_of
-from ..autoencoder import AutoencoderTransformer
-from ..geodesic import GeodesicAutoencoder
-from ..nested import NestedAutoencoder
-from ..variational import VariationalAutoencoder
 from ..variational.evidence import standard_normal_draws
-from ..variational.posterior import CodePosterior
+from .autoencoders import (
+    checked_autoencoder,
+    default_autoencoder,
+    is_variational,
+    trainings_of,
+)
+from .draws import check_can_sample, noise_variance_of, posterior_of
 from .fit import by_parts, fit_linear, hide, recipe_for_gaps, train_with_gaps
 from .low_rank import LowRankNormal, observed_moments
 
-N_CODES = 16  # components of the default variational autoencoder, at most
-NOISE_ROWS = 1000  # that the noise of a variational decoder is measured on, at most
 N_SPREAD = 20  # draws for each row that is judged
-NOT_HERE = (GeodesicAutoencoder, NestedAutoencoder)
 
 
 class AutoencoderImputer(TransformerMixin, BaseEstimator):
@@ -227,9 +225,12 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         """
         with unchanged_on_error(self):
             X = self._check(X, reset=True)
-            autoencoder = self._checked_autoencoder()
+            if self.autoencoder is None:
+                autoencoder = default_autoencoder(self.n_features_in_, self.sample_posterior)
+            else:
+                autoencoder = checked_autoencoder(self.autoencoder, self.linear_base)
             if self.sample_posterior:
-                _check_can_sample(autoencoder, X)
+                check_can_sample(autoencoder, X)
             self._fit(autoencoder, X)
         return self
 
@@ -329,7 +330,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
 
     def _drawn(self, X, n_imputations, seed):
         """Return X, completed so many times with values drawn at random."""
-        _check_can_sample(self._variational(), X)
+        check_can_sample(self._variational(), X)
         return self._complete(X, lambda rows: self._draw(rows, n_imputations, seed), n_imputations)
 
     def _complete(self, X, fill, n_fillings=1):
@@ -372,52 +373,12 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
             self._linear = arrays_of(linear) | {"noise": linear.noise}
             self.autoencoders_ = {
                 name: self._train(clone(autoencoder), X, rows, held_out, name, seed)
-                for name in self._trainings(autoencoder)
+                for name in trainings_of(autoencoder, self.linear_base)
             }
-            self._fit_noise(judged)
+            own = self._variational()
+            if own is not None:
+                self.noise_variance_ = noise_variance_of(own, judged)
             self._mix(judged, seed)
-
-    def _checked_autoencoder(self):
-        """Return a copy of the autoencoder, that can be trained on rows with gaps."""
-        if self.autoencoder is None:
-            shared = {"batch_size": 256, "learning_rate_init": 5e-3, "alpha": 0.1}
-            if self.sample_posterior:
-                n_components = min(max(self.n_features_in_ // 2, 1), N_CODES)
-                return VariationalAutoencoder(n_components, **shared)
-            return AutoencoderTransformer(64, hidden_layer_sizes=(256, 128), **shared)
-        kind = type(self.autoencoder)
-        if not isinstance(self.autoencoder, BaseAutoencoder) or issubclass(kind, NOT_HERE):
-            raise ValueError(
-                f"autoencoder={self.autoencoder!r} cannot learn from rows with gaps. Use "
-                "AutoencoderTransformer, DenoisingAutoencoder, ContractiveAutoencoder, "
-                "SparseAutoencoder or VariationalAutoencoder, with any architecture."
-            )
-        autoencoder = clone(self.autoencoder)
-        loss = recipe_of(autoencoder).loss
-        if _is_variational(autoencoder):
-            if not hasattr(loss, "cumulant"):
-                raise ValueError(
-                    f"loss={autoencoder.loss!r} does not say which distribution a value has, and "
-                    "what a variational autoencoder makes of a row with gaps depends on that. Use "
-                    "'squared_error', 'log_loss' or 'poisson'."
-                )
-            if self.linear_base is True:
-                raise ValueError(
-                    f"linear_base=True, but autoencoder={autoencoder!r} models whole rows and "
-                    "corrects no other model. Use linear_base=False or 'auto'."
-                )
-        if self.linear_base is True and hasattr(loss, "link"):
-            raise ValueError(
-                f"linear_base=True needs loss='squared_error', but loss={autoencoder.loss!r} "
-                "reconstructs through a link. Use linear_base=False or 'auto'."
-            )
-        return autoencoder
-
-    def _trainings(self, autoencoder):
-        alone = _is_variational(autoencoder) or hasattr(loss_of(autoencoder.loss), "link")
-        if alone or self.linear_base is False:
-            return ["alone"]
-        return ["correcting", "alone"] if self.linear_base == "auto" else ["correcting"]
 
     def _linear_model(self, dtype):
         return LowRankNormal(**self._linear).to(as_tensor(np.empty(0, dtype)).dtype)
@@ -433,16 +394,6 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         base = linear if name == "correcting" else None
         trained = train_with_gaps(recipe, X, filled, rows, held_out, seed, n_steps, base)
         return fitted_with(autoencoder, trained)
-
-    def _fit_noise(self, X):
-        """Find how much each column of X scatters around what a variational decoder makes of it."""
-        own = self._variational()
-        if own is None or not getattr(loss_of(own.loss), "has_noise", False):
-            return
-        posterior = CodePosterior(own.module_, loss_of(own.loss))
-        posterior.fit_noise(X[:NOISE_ROWS])
-        noise = posterior.noise * own.module_.scale**2
-        self.noise_variance_ = noise.detach().cpu().double().numpy()
 
     def _mix(self, X, seed):
         """Find the shares of the autoencoders with which they fill hidden entries best."""
@@ -463,20 +414,17 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
 
     def _variational(self):
         """Return the trained autoencoder that has a distribution to draw from, or None."""
-        return next(filter(_is_variational, self.autoencoders_.values()), None)
+        return next(filter(is_variational, self.autoencoders_.values()), None)
 
     def _posterior(self):
-        own, noise = self._variational(), None
-        if self.noise_variance_ is not None:
-            noise = torch.from_numpy(self.noise_variance_) / own.module_.scale.cpu() ** 2
-        return CodePosterior(own.module_, loss_of(own.loss), noise)
+        return posterior_of(self._variational(), self.noise_variance_)
 
     def _opinions(self, X):
         """Return what the linear model makes of X, and how each autoencoder differs from it."""
         linear = by_parts(self._linear_model(X.dtype), X)
         differences = {}
         for name, own in self.autoencoders_.items():
-            if _is_variational(own):
+            if is_variational(own):
                 draws = standard_normal_draws(own.n_components, self._seed)
                 differences[name] = self._posterior().mean(X, draws) - linear
                 continue
@@ -506,25 +454,3 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = is_scalar_nan(self.missing_values)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _is_variational(autoencoder):
-    """Whether an autoencoder gives a code a distribution."""
-    return isinstance(autoencoder, VariationalAutoencoder) and autoencoder.beta > 0
-
-
-def _check_can_sample(autoencoder, X):
-    """Raise ValueError unless values in the gaps of X can be drawn from an autoencoder."""
-    if not _is_variational(autoencoder):
-        raise ValueError(
-            f"autoencoder={autoencoder!r} has no distribution to draw values from. Fit with "
-            "autoencoder=VariationalAutoencoder(...) of beta > 0, or with autoencoder=None and "
-            "sample_posterior=True."
-        )
-    if isinstance(loss_of(autoencoder.loss), LogLoss):
-        shades = ~np.isnan(X) & (X != 0) & (X != 1)
-        if shades.any():
-            raise ValueError(
-                f"loss='log_loss' draws values of 0 or 1, but X contains {X[shades][0]:.6g}. Use "
-                "loss='squared_error' to draw values in between."
-            )
