@@ -19,7 +19,7 @@ test-oldest: .venv-oldest/installed
 lint: .venv/installed
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/numpydoc lint sklearn_ae/*.py
+	.venv/bin/numpydoc lint $$(git ls-files "sklearn_ae/*.py")
 
 bench: .venv/installed
 	for script in benchmarks/*.py; do echo "== $$script"; .venv/bin/python $$script || exit 1; done

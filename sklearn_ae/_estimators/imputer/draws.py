@@ -1,4 +1,4 @@
-"""What values drawn for gaps come from: the posterior of a variational autoencoder, and its noise."""
+"""What values drawn for gaps come from: a posterior distribution of codes, and noise."""
 
 import numpy as np
 import torch
