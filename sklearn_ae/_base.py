@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from . import _version
 from ._training.fit import train, train_one_pass
 from ._training.loader import counted_rows, in_batches
-from ._training.module import mean_squared_error, reconstructions, squared_errors
+from ._training.module import reconstructions, runaway_rows, squared_errors
 from ._training.random import borrowed_global_state
 from ._training.recipe import Recipe
 from ._training.state import state_of, trained_from
@@ -34,6 +34,7 @@ from ._validation import (
     unchanged_on_error,
     warn_of_version,
     warn_user,
+    warning_of_units,
 )
 from .architectures import MLP
 from .architectures._activations import ACTIVATIONS
@@ -114,7 +115,7 @@ class BaseAutoencoder(
                 recipe = recipe.fitted_to(X)
                 before = self._trained if self.warm_start and hasattr(self, "module_") else None
                 if before is None:
-                    warn_user(recipe.warning(self.n_features_in_))
+                    warn_user(recipe.warning(self.n_features_in_), warning_of_units(self, X))
                 tasks = self._tasks(recipe, given)
                 trained = self._train(recipe, X, weight, seed, tasks, before)
             monitor = trained.net.monitor
@@ -345,7 +346,17 @@ class BaseAutoencoder(
         self.loss_curve_ = curve
         self.validation_scores_ = None
         self.best_loss_ = best_loss
-        self.reconstruction_err_ = mean_squared_error(trained.module, X, weight)
+        errors = squared_errors(trained.module, X)
+        weight = np.ones(len(X)) if weight is None else weight
+        self.reconstruction_err_ = float(weight @ errors / weight.sum())
+        runaway = runaway_rows(trained.module, X, errors)
+        if len(runaway):
+            warn_user(
+                f"{len(runaway)} of {len(X)} rows are reconstructed far from all data (squared "
+                f"errors up to {errors.max():.3g}), although the rows that decide look fine. Do "
+                "not use this model for rows like them. Use a smaller learning_rate_init, more "
+                "alpha, or rescale X."
+            )
 
     def _set_trained(self, trained):
         self._trained = trained

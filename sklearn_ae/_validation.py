@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_array
 
 from . import _version
 from ._training.device import usable_device
+from ._training.net import check_callbacks, check_net_params
 
 
 def is_whole(value, at_least=1):
@@ -73,6 +74,9 @@ def unchanged_on_error(estimator):
         raise
 
 
+ROWS_LOOKED_AT = 10_000
+DOMINANT = 0.98  # share of the variance that one column has
+
 # Whoever calls `fit` on behalf of a user: pipelines, searches, wrappers.
 NOT_THE_USER = tuple(
     str(Path(file).parent) for file in (__file__, sklearn.__file__, joblib.__file__)
@@ -117,6 +121,8 @@ def check_parts(estimator, parts):
             raise ValueError(
                 f"{name}={part.__name__} is a class. Give an object of it: {part.__name__}()."
             )
+    check_callbacks(estimator.callbacks)
+    check_net_params(estimator.net_params)
     if estimator.architecture is None:
         return
     defaults = inspect.signature(type(estimator).__init__).parameters
@@ -165,3 +171,28 @@ def warn_of_version(kind, version):
             original_sklearn_version=version,
         )
         warn_user(warning)
+
+
+def warning_of_units(estimator, X):
+    """Return what to warn of if one column has nearly all the variance, or None.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X : ndarray of shape (n_samples, n_features)
+    """
+    n_features = X.shape[1]
+    if n_features < 3:  # a long thin cloud is nothing odd
+        return None
+    step = -(-len(X) // ROWS_LOOKED_AT)
+    with np.errstate(over="ignore", invalid="ignore"):
+        variances = X[::step].var(axis=0, dtype=np.float64)
+        largest, total = variances.argmax(), variances.sum()
+    if not variances[largest] > DOMINANT * total:
+        return None
+    names = getattr(estimator, "feature_names_in_", [f"x{i}" for i in range(n_features)])
+    return (
+        f"Column {names[largest]!r} has {variances[largest] / total:.1%} of the variance of X, so "
+        "the code will be about little else. If the columns have different units, put a "
+        "StandardScaler in front."
+    )

@@ -1,16 +1,22 @@
+import warnings
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from sklearn.base import BaseEstimator
-from sklearn.datasets import load_iris
+from sklearn.base import BaseEstimator, clone
+from sklearn.datasets import load_digits, load_iris
 from sklearn.utils._param_validation import Interval
 from torch import nn
 
 import sklearn_ae
-from sklearn_ae import AutoencoderImputer, AutoencoderOutlierDetector, AutoencoderTransformer
+from sklearn_ae import (
+    AutoencoderImputer,
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    VariationalAutoencoder,
+)
 from sklearn_ae.architectures import MLP
 from sklearn_ae.losses import LogLoss
 
@@ -342,3 +348,64 @@ def test_penalty_must_return_one_value_per_row_or_one():
 def test_loss_given_as_an_object_checks_the_data_too():
     with pytest.raises(ValueError, match="needs data in"):
         quick(loss=LogLoss()).fit(X)
+
+
+# What `fit` demands of data, whoever evaluates a likelihood demands
+
+SHARES = load_digits().data[:120] / 16
+AUTOENCODERS = [
+    name for name in sklearn_ae.__all__ if name.endswith(("Transformer", "Autoencoder"))
+]
+OUTSIDE = {"log_loss": 16 * SHARES, "poisson": SHARES - 1}
+
+
+@pytest.mark.parametrize("loss", OUTSIDE)
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "score_samples"])
+@pytest.mark.parametrize("name", AUTOENCODERS)
+def test_data_that_the_loss_is_not_meant_for_are_refused(name, method, loss):
+    cls = getattr(sklearn_ae, name)
+    budget = "max_steps" if "max_steps" in cls._parameter_constraints else "max_iter"
+    estimator = cls(loss=loss, random_state=0, **{budget: 2})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = clone(estimator).fit(SHARES)
+    before = fitted.transform(SHARES)
+    if method == "score_samples" and name != "VariationalAutoencoder":
+        assert np.isfinite(fitted.score_samples(OUTSIDE[loss])).all()  # squared errors of any rows
+        return
+    with pytest.raises(ValueError, match=f"loss='{loss}' needs"):
+        getattr(fitted, method)(OUTSIDE[loss])
+    np.testing.assert_array_equal(fitted.transform(SHARES), before)
+
+
+@pytest.mark.parametrize("factor", [1.5, 16])
+def test_rows_in_another_unit_are_not_the_most_normal_ones(factor):
+    estimator = VariationalAutoencoder(4, loss="log_loss", max_iter=5, random_state=0)
+    with pytest.warns(match="max_iter"):
+        estimator.fit(SHARES)
+    with pytest.raises(ValueError, match=r"data in \[0, 1\], but X lies in .* MinMaxScaler"):
+        estimator.score_samples(factor * SHARES)
+
+
+# What is given to skorch
+
+
+@pytest.mark.parametrize("callbacks", [["x"], [None], [("name", 3)], [("a", "b", "c")], [int]])
+def test_callbacks_that_are_none_are_named(callbacks):
+    with pytest.raises(ValueError, match="which is no callback of skorch"):
+        AutoencoderTransformer(callbacks=callbacks).fit(SHARES)
+
+
+def test_callbacks_of_scikit_learn_are_told_where_they_belong():
+    callback = pytest.importorskip("sklearn.callback").ProgressBar()
+    with pytest.raises(ValueError, match=r"set_callbacks\(ProgressBar\(\)\)"):
+        AutoencoderTransformer(callbacks=[callback]).fit(SHARES)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [("max_epochs", "max_iter"), ("lr", "learning_rate_init"), ("module", "architecture")],
+)
+def test_net_params_do_not_override_parameters(name, parameter):
+    with pytest.raises(ValueError, match=f"net_params.*{name}.*Set {parameter}"):
+        AutoencoderTransformer(net_params={name: 5}).fit(SHARES)

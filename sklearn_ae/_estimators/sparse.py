@@ -108,7 +108,7 @@ class SparseAutoencoder(BaseAutoencoder):
         ``set_callbacks``.
     net_params : dict, default=None
         Further parameters of `skorch.NeuralNet`, for example
-        ``{"optimizer": torch.optim.RAdam}``. They come before ours.
+        ``{"optimizer": torch.optim.RAdam}``. Not those that have a parameter here.
 
     Attributes
     ----------

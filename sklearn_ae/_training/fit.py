@@ -7,6 +7,7 @@ import numpy as np
 from .build import Trained, build_module, build_net, loop_of, started_module
 from .device import single_precision
 from .loader import Rows
+from .module import runaway_rows, squared_errors
 from .monitor import MAX_RESTARTS, Diverged, Monitor
 from .start import turn_to_principal_axes
 from .state import arrays_of, load_arrays, progress_of, resume
@@ -41,7 +42,7 @@ def train(recipe, X, weight, seed, tasks=None, before=None):
     loop = loop_of(recipe, len(rows))
     net = build_net(recipe, module, monitor_of(recipe, held_out), Stepper(), seed, loop, tasks)
     run(net, rows, recipe)
-    is_pca = before is None and is_better_as_pca(recipe, net.monitor)
+    is_pca = before is None and is_better_as_pca(recipe, net.monitor, module, X)
     if is_pca:
         recipe.start(module, Rows(X, weight), seed)
     elif module.can_turn and _ignores_rotation(recipe.penalty):
@@ -178,8 +179,8 @@ def run(net, rows, recipe):
         net.module.eval()
 
 
-def is_better_as_pca(recipe, monitor):
-    """Whether training started at PCA and did not help on the held-out rows.
+def is_better_as_pca(recipe, monitor, module, X):
+    """Whether training started at PCA and did not help on held-out rows, or ran away elsewhere.
 
     A penalty or a corruption asks for something else than PCA, and gets it.
 
@@ -187,10 +188,14 @@ def is_better_as_pca(recipe, monitor):
     ----------
     recipe : Recipe
     monitor : Monitor
+    module : AutoencoderModule
+    X : ndarray of shape (n_samples, n_features)
+        All rows.
     """
     if recipe.init != "pca" or recipe.is_constrained or not monitor.has_held_out_:
         return False
-    return bool(monitor.p_value() > SIGNIFICANCE)
+    in_vain = bool(monitor.p_value() > SIGNIFICANCE)
+    return in_vain or len(runaway_rows(module, X, squared_errors(module, X))) > 0
 
 
 def _ignores_rotation(penalty):

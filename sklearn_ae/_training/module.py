@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .loader import in_batches, mean_over_rows
+from .loader import in_batches
+
+RUNAWAY = 100  # times its distance to the mean that a row may be off, and that of a typical row
 
 
 class Output(NamedTuple):
@@ -146,20 +148,26 @@ def squared_errors(module, X):
     return in_batches(errors, X, module.offset)
 
 
-def mean_squared_error(module, X, weight=None):
-    """Return the weighted mean over some rows of the squared distance to their reconstruction.
+def runaway_rows(module, X, errors):
+    """Return which rows are reconstructed absurdly far from where data are.
+
+    Rows that are held out are few, and may all look fine.
 
     Parameters
     ----------
     module : AutoencoderModule
     X : ndarray of shape (n_samples, n_features)
-    weight : ndarray of shape (n_samples,) or None, default=None
+    errors : ndarray of shape (n_samples,)
+        From `squared_errors`.
 
     Returns
     -------
-    error : float
+    rows : ndarray of int
     """
-    return float(mean_over_rows(lambda rows: squared_errors(module, rows), X, weight))
+    size = len(module.offset) * module.scale.item() ** 2  # mean squared distance to the mean
+    suspects = np.flatnonzero(~(errors <= RUNAWAY**2 * size))
+    apart = np.square(X[suspects] - module.offset.cpu().numpy()).sum(axis=1)
+    return suspects[~(errors[suspects] <= RUNAWAY**2 * (size + apart))]
 
 
 def share_weights(encoder, decoder):

@@ -121,9 +121,15 @@ class Recipe:
 
     def check(self, X):
         """Raise ValueError if a part cannot be used with X."""
-        for part in (self.loss, self.penalty, self.corruption):
+        self.check_loss(X)
+        for part in (self.penalty, self.corruption):
             if hasattr(part, "check"):
                 part.check(X)
+
+    def check_loss(self, X):
+        """Raise ValueError if the loss is not meant for values like those of X."""
+        if hasattr(self.loss, "check"):
+            self.loss.check(X)
 
     def fitted_to(self, X):
         """Return a recipe of copies of the parts, ready for X; of None where one does nothing."""

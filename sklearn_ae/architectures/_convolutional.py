@@ -1,7 +1,8 @@
-"""Convolutional: coders of flattened images."""
+"""Convolutional: coders of flattened images and signals."""
 
 from itertools import pairwise
 from math import prod
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,14 +13,16 @@ from .._validation import is_whole, positive_integers
 from ._activations import activation_of, code_activation_of
 from ._linear_path import LinearPath, draw_weights
 
+MANY_CHANNELS = 4  # a size up to this is taken for the number of channels: grey, colours, opacity
+
 
 class Convolutional(BaseEstimator):
     """Convolutions that shrink images step by step, mirrored, with a linear path beside them.
 
-    For images. A convolution looks at the pixels around each place with the same weights
-    everywhere, so it learns from fewer images than a perceptron what strokes and edges are. The
-    rows of the data are flattened images, ``images.reshape(len(images), -1)``, so that they stay a
-    table for everything else.
+    For images and signals. A convolution looks at the pixels around each place with the same
+    weights everywhere, so it learns from fewer images than a perceptron what strokes and edges are.
+    The rows of the data are flattened images, ``images.reshape(len(images), -1)``, so that they
+    stay a table for everything else.
 
     The encoder's convolutions each divide height and width by `stride`, and a linear layer makes
     the code of what they end with. The decoder is the mirror image. As in `MLP`, linear paths make
@@ -28,8 +31,9 @@ class Convolutional(BaseEstimator):
     Parameters
     ----------
     image_shape : tuple of int
-        ``(height, width)``, or ``(channels, height, width)`` for images of several channels, as the
-        three colours. Any height and width.
+        ``(height, width)``, or ``(height, width, channels)`` or ``(channels, height, width)`` for
+        images of several channels, as the three colours; ``(length,)`` for signals. Any height,
+        width and length.
     channels : int or sequence of int, default=(8, 16)
         How many channels each convolution of the encoder returns; the decoder has them in reverse.
     kernel_size : int, default=3
@@ -38,6 +42,10 @@ class Convolutional(BaseEstimator):
         What each convolution divides height and width by, rounding up.
     activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
         Activation between the layers.
+    channel_axis : "auto" or int, default="auto"
+        Which entry of `image_shape` is the number of channels, counted from 0, or from the end
+        if negative. "auto": of three entries the first or the last, whichever is at most 4; of
+        fewer none. With 0 or -1 two entries are those of signals of several channels.
     skip : bool, default=True
         Whether there are linear paths. Without them the estimator needs ``init="random"``.
     code_activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"} or TopK, \
@@ -80,6 +88,7 @@ class Convolutional(BaseEstimator):
         kernel_size=3,
         stride=2,
         activation="silu",
+        channel_axis="auto",
         skip=True,
         code_activation="identity",
     ):
@@ -88,6 +97,7 @@ class Convolutional(BaseEstimator):
         self.kernel_size = kernel_size
         self.stride = stride
         self.activation = activation
+        self.channel_axis = channel_axis
         self.skip = skip
         self.code_activation = code_activation
 
@@ -111,10 +121,14 @@ class Convolutional(BaseEstimator):
         ValueError
             If the images do not have n_features values, or a parameter cannot be used.
         """
-        shapes = self._shapes(n_features)
-        data, how = shapes[0], (self.kernel_size, self.stride)
-        down = [Convolution(a, b, *how, outer=a is data) for a, b in pairwise(shapes)]
-        up = [Deconvolution(b, a, *how, outer=a is data) for a, b in pairwise(shapes)][::-1]
+        self._check_convolutions()
+        layout = self._layout(n_features)
+        shapes = self._shapes(layout)
+        size = [(1 if layout.is_signal else n, n) for n in (self.kernel_size, self.stride)]
+        layouts = [layout] + [None] * (len(shapes) - 2)
+        steps = list(zip(pairwise(shapes), layouts, strict=True))
+        down = [Convolution(a, b, *size, layout) for (a, b), layout in steps]
+        up = [Deconvolution(b, a, *size, layout) for (a, b), layout in steps][::-1]
         down.append(nn.Linear(prod(shapes[-1]), n_components))
         up.insert(0, nn.Linear(n_components, prod(shapes[-1])))
         for layer in (*down, *up):
@@ -147,19 +161,12 @@ class Convolutional(BaseEstimator):
         architecture : Convolutional
             With `image_shape` of `n_images` times as many channels.
         """
-        n_channels, *size = (1, *self.image_shape)[-3:]
-        return clone(self).set_params(image_shape=(n_images * n_channels, *size))
+        shape, axes = self._axes()
+        axes = (0, *(axis + 1 for axis in axes))
+        return clone(self).set_params(image_shape=(n_images, *shape), channel_axis=axes)
 
-    def _shapes(self, n_features):
-        """Return the shapes of an image on its way through the encoder, each (channels, h, w)."""
-        image = positive_integers(self.image_shape)
-        channels = positive_integers(self.channels)
-        if image is None or len(image) not in (2, 3):
-            raise ValueError(
-                f"image_shape={self.image_shape!r} must be (height, width) or (channels, height, "
-                "width), positive integers."
-            )
-        if not channels:
+    def _check_convolutions(self):
+        if not positive_integers(self.channels):
             raise ValueError(
                 f"channels={self.channels!r} must hold positive integers, one per convolution of "
                 "the encoder."
@@ -172,16 +179,99 @@ class Convolutional(BaseEstimator):
                 f"kernel_size={kernel_size!r} must be an odd integer of at least stride={stride}, "
                 "so that no pixel is passed over."
             )
-        if prod(image) != n_features:
+
+    def _layout(self, n_features):
+        """Return how an image is laid out in a row."""
+        shape, axes = self._axes()
+        if prod(shape) != n_features:
             raise ValueError(
-                f"image_shape={self.image_shape!r} is that of images of {prod(image)} values, but "
+                f"image_shape={self.image_shape!r} is that of images of {prod(shape)} values, but "
                 f"the data has {n_features} features. Each row must be one flattened image."
             )
-        shapes = [(1, *image)[-3:]]
-        for n_channels in channels:
+        return Layout(tuple(shape), tuple(axis - len(shape) for axis in axes))
+
+    def _axes(self):
+        """Return `image_shape` as integers, and which of them are numbers of channels."""
+        shape, given = positive_integers(self.image_shape), self.channel_axis
+        if shape is None or not (len(shape) <= 3 or isinstance(given, tuple)):
+            raise ValueError(
+                f"image_shape={self.image_shape!r} must be (height, width), (height, width, "
+                "channels), (channels, height, width) or (length,), positive integers."
+            )
+        if isinstance(given, tuple):  # as `beside` has it
+            return shape, given
+        if given == "auto":
+            return shape, self._plausible_axes(shape)
+        n = len(shape)
+        if not (is_whole(given, at_least=-n) and given < n and n > 1):
+            raise ValueError(
+                f"channel_axis={given!r} must be 'auto' or the position of the number of channels "
+                f"in image_shape={self.image_shape!r}."
+            )
+        return shape, (given % n,)
+
+    def _plausible_axes(self, shape):
+        if len(shape) < 3:
+            return ()
+        few = [axis for axis in (0, 2) if shape[axis] <= MANY_CHANNELS]
+        if len(few) != 1:
+            raise ValueError(
+                f"image_shape={self.image_shape!r} can be read as (channels, height, width) and as "
+                "(height, width, channels). Say which by channel_axis=0 or channel_axis=-1."
+            )
+        return tuple(few)
+
+    def _shapes(self, layout):
+        """Return the shapes of an image on its way through the encoder, each (channels, h, w)."""
+        shapes, down = [layout.image], 1 if layout.is_signal else self.stride
+        for n_channels in positive_integers(self.channels):
             _, height, width = shapes[-1]
-            shapes.append((n_channels, -(-height // self.stride), -(-width // self.stride)))
+            shapes.append((n_channels, -(-height // down), -(-width // self.stride)))
         return shapes
+
+
+class Layout(NamedTuple):
+    """How images are laid out in rows: the shape of one, and which of its axes are channels."""
+
+    shape: tuple[int, ...]
+    channel_axes: tuple[int, ...]  # counted from the end
+
+    @property
+    def size(self):
+        """Height and width, or the length of a signal."""
+        n = len(self.shape)
+        return tuple(self.shape[axis] for axis in range(-n, 0) if axis not in self.channel_axes)
+
+    @property
+    def is_signal(self):
+        """Whether there is a length in the place of height and width."""
+        return len(self.size) == 1
+
+    @property
+    def n_channels(self):
+        """How many numbers of channels there are."""
+        return tuple(self.shape[axis] for axis in self.channel_axes)
+
+    @property
+    def image(self):
+        """The shape (channels, height, width) of an image; the height of a signal is 1."""
+        return (prod(self.n_channels), *(1, *self.size)[-2:])
+
+    @property
+    def first(self):
+        """Where the channels are when they come first."""
+        n = len(self.shape)
+        return tuple(range(-n, -n + len(self.channel_axes)))
+
+    def images(self, rows):
+        """Return rows as images of shape (channels, height, width)."""
+        channels_first = rows.unflatten(-1, self.shape).movedim(self.channel_axes, self.first)
+        return channels_first.reshape(*rows.shape[:-1], *self.image)
+
+    def rows(self, images):
+        """Return images of shape (channels, height, width) as rows."""
+        channels_first = images.reshape(*images.shape[:-3], *self.n_channels, *self.size)
+        return channels_first.movedim(self.first, self.channel_axes).flatten(-len(self.shape))
 
 
 class ConvolutionalNetwork(LinearPath):
@@ -209,26 +299,27 @@ class Convolution(nn.Module):
     ----------
     shape_in, shape_out : tuple of int
         Of an image before and after, ``(channels, height, width)``.
-    kernel_size, stride : int
-    outer : bool
-        Whether it is given data, which hold one channel after the other. Between two layers the
-        channels of a pixel stand together, with which torch is faster.
+    kernel_size, stride : tuple of int
+        Along height and width.
+    layout : Layout or None
+        Of the data, if it is given data. Between two layers the channels of a pixel stand together,
+        with which torch is faster.
     """
 
-    def __init__(self, shape_in, shape_out, kernel_size, stride, outer):
+    def __init__(self, shape_in, shape_out, kernel_size, stride, layout):
         super().__init__()
         self.shape_in = shape_in
         self.stride = stride
-        self.outer = outer
-        self.padding = kernel_size // 2
-        self.in_features = shape_in[0] * kernel_size**2  # that each output sums up
+        self.layout = layout
+        self.padding = tuple(n // 2 for n in kernel_size)
+        self.in_features = shape_in[0] * prod(kernel_size)  # that each output sums up
         self.weight = _kernel(shape_out[0], shape_in[0], kernel_size)
         self.bias = nn.Parameter(torch.zeros(shape_out[0]))
 
     def forward(self, x):
-        images = _as_images(x, self.shape_in, self.outer)
+        images = _as_images(x, self.shape_in) if self.layout is None else self.layout.images(x)
         images = F.conv2d(images, self.weight, self.bias, stride=self.stride, padding=self.padding)
-        return _as_rows(images, outer=False)
+        return _as_rows(images)
 
 
 class Deconvolution(nn.Module):
@@ -238,47 +329,47 @@ class Deconvolution(nn.Module):
     ----------
     shape_in, shape_out : tuple of int
         Of an image before and after, ``(channels, height, width)``.
-    kernel_size, stride : int
-    outer : bool
-        Whether it returns data.
+    kernel_size, stride : tuple of int
+        Along height and width.
+    layout : Layout or None
+        Of the data, if it returns data.
     """
 
-    def __init__(self, shape_in, shape_out, kernel_size, stride, outer):
+    def __init__(self, shape_in, shape_out, kernel_size, stride, layout):
         super().__init__()
         self.shape_in = shape_in
         self.stride = stride
-        self.outer = outer
-        self.padding = kernel_size // 2
+        self.layout = layout
+        self.padding = tuple(n // 2 for n in kernel_size)
         # Images of several sizes shrink to the same one; this tells them apart.
-        pairs = zip(shape_in[1:], shape_out[1:], strict=True)
-        self.output_padding = [after - 1 - stride * (before - 1) for before, after in pairs]
-        self.in_features = shape_in[0] * kernel_size**2 / stride**2
+        ends = zip(shape_in[1:], shape_out[1:], stride, strict=True)
+        self.output_padding = [after - 1 - step * (before - 1) for before, after, step in ends]
+        self.in_features = shape_in[0] * prod(kernel_size) / prod(stride)
         self.weight = _kernel(shape_in[0], shape_out[0], kernel_size)
         self.bias = nn.Parameter(torch.zeros(prod(shape_out)))
 
     def forward(self, x):
         images = F.conv_transpose2d(
-            _as_images(x, self.shape_in, outer=False),
+            _as_images(x, self.shape_in),
             self.weight,
             stride=self.stride,
             padding=self.padding,
             output_padding=self.output_padding,
         )
-        return _as_rows(images, self.outer) + self.bias
+        rows = _as_rows(images) if self.layout is None else self.layout.rows(images)
+        return rows + self.bias
 
 
 def _kernel(n_channels, n_other_channels, size):
-    weight = torch.empty(n_channels, n_other_channels, size, size)
+    weight = torch.empty(n_channels, n_other_channels, *size)
     return nn.Parameter(weight.to(memory_format=torch.channels_last))
 
 
-def _as_images(rows, shape, outer):
-    """Return rows as images of shape (channels, height, width)."""
-    if outer:
-        return rows.unflatten(-1, shape)
+def _as_images(rows, shape):
+    """Return rows whose channels of a pixel stand together as images (channels, height, width)."""
     n_channels, *size = shape
     return rows.unflatten(-1, (*size, n_channels)).movedim(-1, -3)
 
 
-def _as_rows(images, outer):
-    return (images if outer else images.movedim(-3, -1)).flatten(-3)
+def _as_rows(images):
+    return images.movedim(-3, -1).flatten(-3)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from scipy.special import expit
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 
 from sklearn_ae import (
     AutoencoderTransformer,
@@ -17,7 +18,7 @@ from sklearn_ae._training.module import AutoencoderModule
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.penalties import Contractive
 
-SHAPES = [(1, 7, 5), (3, 32, 32), (25, 25), (28, 28), (2, 1, 3)]
+SHAPES = [(1, 7, 5), (3, 32, 32), (25, 25), (28, 28), (2, 1, 6)]
 
 
 def images(shape, n=40):
@@ -159,7 +160,12 @@ def test_bent_start_of_convolutions_bends_them_in_many_places():
     [
         ({"image_shape": (28, 28)}, r"image_shape=\(28, 28\) is that of images of 784 values"),
         ({"image_shape": (2, 5, 7)}, r"image_shape=\(2, 5, 7\) is that of images of 70 values"),
-        ({"image_shape": (35,)}, r"image_shape=\(35,\) must be \(height, width\)"),
+        ({"image_shape": (36,)}, r"image_shape=\(36,\) is that of images of 36 values"),
+        ({"image_shape": (5, 7, 1, 1)}, r"image_shape=\(5, 7, 1, 1\) must be \(height, width\)"),
+        ({"image_shape": (5, 1, 7)}, r"can be read as .* channel_axis=0 or channel_axis=-1"),
+        ({"image_shape": (1, 7, 1)}, r"can be read as .* channel_axis=0 or channel_axis=-1"),
+        ({"channel_axis": 2}, r"channel_axis=2 must be 'auto' or the position"),
+        ({"channel_axis": "last"}, r"channel_axis='last' must be 'auto' or the position"),
         ({"image_shape": (1, 1, 5, 7)}, r"image_shape=.* must be \(height, width\)"),
         ({"image_shape": (-5, -7)}, r"image_shape=.* positive integers"),
         ({"image_shape": "5x7"}, r"image_shape='5x7' must be"),
@@ -179,3 +185,62 @@ def test_images_and_layers_that_cannot_be_are_refused_before_training(params, me
     with pytest.raises(ValueError, match=message):
         estimator.fit(images((5, 7)))
     assert not hasattr(estimator, "n_features_in_")
+
+
+# How images are laid out
+
+
+def coders_of(image_shape, **params):
+    n_features = int(np.prod(image_shape))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Convolutional(image_shape, skip=False, **params).build(n_features, 4)
+
+
+@pytest.mark.parametrize("channel_axis", ["auto", -1])
+def test_channels_may_come_last(channel_axis):
+    images = torch.randn(5, 3, 8, 7, generator=torch.Generator().manual_seed(0))
+    encoder, decoder = coders_of((3, 8, 7))
+    codes = encoder(images.flatten(1))
+    last_encoder, last_decoder = coders_of((8, 7, 3), channel_axis=channel_axis)
+    torch.testing.assert_close(last_encoder(images.movedim(1, -1).flatten(1)), codes)
+    decoded = last_decoder(codes).unflatten(1, (8, 7, 3)).movedim(-1, 1)
+    torch.testing.assert_close(decoded.flatten(1), decoder(codes))
+
+
+def test_channels_beside_each_other_may_come_last():
+    images = torch.randn(5, 2, 3, 8, 7, generator=torch.Generator().manual_seed(0))
+
+    def encoder_of(image_shape):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return Convolutional(image_shape, skip=False).beside(2).build(2 * 3 * 8 * 7, 4)[0]
+
+    first = encoder_of((3, 8, 7))(images.flatten(1))
+    last = encoder_of((8, 7, 3))(images.movedim(2, -1).flatten(1))
+    torch.testing.assert_close(last, first)
+
+
+def test_signals_are_images_of_height_one_seen_through_flat_windows():
+    x = torch.randn(6, 33, generator=torch.Generator().manual_seed(0))
+    encoder, decoder = coders_of((33,), channels=(4, 8))
+    weight = encoder.layers[0].weight
+    assert weight.shape == (4, 1, 1, 3)
+    by_hand = torch.nn.functional.conv1d(x[:, None], weight[:, :, 0], stride=2, padding=1)
+    torch.testing.assert_close(encoder.layers[0](x).unflatten(1, (17, 4)).movedim(1, 2), by_hand)
+    assert decoder(encoder(x)).shape == (6, 33)
+
+
+def test_signals_of_several_channels():
+    encoder, decoder = coders_of((2, 40), channel_axis=0)
+    assert encoder.layers[0].weight.shape == (8, 2, 1, 3)
+    assert decoder(encoder(torch.zeros(3, 80))).shape == (3, 80)
+
+
+@pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
+@pytest.mark.parametrize("shape", [(64,), (4, 4, 4)])
+def test_any_layout_can_start_at_pca(shape):
+    architecture = Convolutional(shape, channel_axis="auto" if len(shape) < 3 else -1)
+    autoencoder = AutoencoderTransformer(3, architecture=architecture, max_iter=2, random_state=0)
+    X = load_digits().data
+    assert autoencoder.fit(X).score(X) > 0.4

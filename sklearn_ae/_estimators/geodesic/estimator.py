@@ -123,7 +123,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         scikit-learn 1.9 are set with ``set_callbacks``.
     net_params : dict, default=None
         Further parameters of `skorch.NeuralNet`, for example
-        ``{"optimizer": torch.optim.RAdam}``. They come before ours.
+        ``{"optimizer": torch.optim.RAdam}``. Not those that have a parameter here.
 
     Attributes
     ----------

@@ -38,8 +38,7 @@ def recipe_for_gaps(recipe, X, filled):
     recipe : Recipe
     """
     recipe = recipe.fitted_to(filled)
-    if hasattr(recipe.loss, "check"):
-        recipe.loss.check(X[~np.isnan(X)])
+    recipe.check_loss(X[~np.isnan(X)])
     return replace(
         recipe,
         architecture=WithGaps(recipe.architecture),

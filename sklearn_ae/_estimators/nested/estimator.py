@@ -101,7 +101,7 @@ class NestedAutoencoder(BaseAutoencoder):
         ``set_callbacks``.
     net_params : dict, default=None
         Further parameters of `skorch.NeuralNet`, for example
-        ``{"optimizer": torch.optim.RAdam}``. They come before ours.
+        ``{"optimizer": torch.optim.RAdam}``. Not those that have a parameter here.
 
     Attributes
     ----------
@@ -315,6 +315,13 @@ class NestedAutoencoder(BaseAutoencoder):
         if self._trained.streaming:
             self.reconstruction_curve_ = curve
         share, curve = self.n_components, self.reconstruction_curve_
+        n_tried = self._trained.recipe.n_tried(self.n_features_in_)
+        if share == "auto" and self.n_components_ == len(curve) == n_tried > 1:
+            return [
+                f"n_components='auto' found no knee: all {len(curve)} components that were tried "
+                "are worth about as much. Either the data has no structure of fewer dimensions, "
+                "or it needs more: raise max_components if reconstruction_curve_ still rises."
+            ]
         if isinstance(share, (Integral, str)) or curve.max() >= share:
             return []
         return [

@@ -45,7 +45,7 @@ def train_nested(recipe, X, weight, seed, tasks=None):
     recipe = replace(recipe, shares=shares)
     first = net_of(recipe, wide)
     run(first, rows, recipe)
-    is_pca = is_better_as_pca(recipe, first.monitor)
+    is_pca = is_better_as_pca(recipe, first.monitor, wide, X)
     if is_pca:
         recipe.start(wide, rows, seed)
     curve = reconstruction_curve(wide, rows if held_out is None else held_out)
@@ -59,7 +59,7 @@ def train_nested(recipe, X, weight, seed, tasks=None):
         second.monitor = first.monitor
     else:
         run(second, rows, recipe)
-        is_pca = is_pca and is_better_as_pca(recipe, second.monitor)
+        is_pca = is_pca and is_better_as_pca(recipe, second.monitor, narrow, X)
         second.monitor.put_in_front(first.monitor)
     if is_pca:
         recipe.start(narrow, Rows(X, weight), seed)

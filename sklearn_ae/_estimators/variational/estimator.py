@@ -105,7 +105,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         ``set_callbacks``.
     net_params : dict, default=None
         Further parameters of `skorch.NeuralNet`, for example
-        ``{"optimizer": torch.optim.RAdam}``. They come before ours.
+        ``{"optimizer": torch.optim.RAdam}``. Not those that have a parameter here.
 
     Attributes
     ----------
@@ -254,10 +254,17 @@ class VariationalAutoencoder(BaseAutoencoder):
         scores : ndarray of shape (n_samples,)
             In nats; a lower bound on the logarithm of the density of X. With ``beta=0`` minus the
             sum of squared errors, as for `AutoencoderTransformer`.
+
+        Raises
+        ------
+        ValueError
+            If X is not what the loss is meant for, as in `fit`: not in [0, 1] for "log_loss",
+            negative for "poisson".
         """
         X = self._check(X)
         if not self._has_distribution:
             return -squared_errors(self.module_, X)
+        self._trained.recipe.check_loss(X)  # outside of it the density is none
         draws = torch.from_numpy(standard_normal_draws(self._n_features_out, self._trained.seed))
         draws = draws.to(self.module_.offset)
         return self._apply(lambda x: self._bound(x, draws), X)
