@@ -19,8 +19,8 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from . import _version
 from ._training.fit import train, train_one_pass
-from ._training.loader import counted_rows, in_batches
-from ._training.module import reconstructions, runaway_rows, squared_errors
+from ._training.loader import counted_rows
+from ._training.module import in_batches, reconstructions, runaway_rows, squared_errors
 from ._training.random import borrowed_global_state
 from ._training.recipe import Recipe
 from ._training.state import state_of, trained_from
@@ -385,7 +385,7 @@ class BaseAutoencoder(
 
     def _apply(self, function, array, *shape):
         """Return what a function of tensors makes of the rows of an array, batch by batch."""
-        return in_batches(function, array, self.module_.offset, *shape)
+        return in_batches(function, array, self.module_, *shape)
 
     def _like_input(self, reconstruction, original):
         """Return a DataFrame with the training data's columns if set_output asks for one."""

@@ -1,5 +1,6 @@
 """Where and how a net computes: device, number of threads, precision."""
 
+import threading
 from contextlib import contextmanager
 
 import torch
@@ -23,25 +24,66 @@ def usable_device(device):
     return device
 
 
+class _Threads(threading.local):
+    """What a thread knows of its blocks: how deep it is in them, and how many threads it has."""
+
+    depth = 0
+    asked = None
+
+
+_here, _entering = _Threads(), threading.Lock()
+_n_inside, _asked = 0, None
+
+
 @contextmanager
-def fitting_threads(module, batch_size):
-    """Keep torch to one thread for the block if batches through a module are little work.
+def threads_for(work):
+    """Let torch compute with one thread for the block if what it has to do is little work.
+
+    Otherwise with as many as the user has asked torch for. A thread that starts while torch is at
+    one in another one stays there for life; since it may be such a one, a thread at one is taken to
+    ask for what was asked before all blocks under way. So bytes and speed do not depend on what
+    runs beside a block, nor on what ran before it in its thread.
 
     Parameters
     ----------
-    module : nn.Module
-        Its weights are taken to be used once per row, as those of linear layers are.
-    batch_size : int
+    work : float
+        Multiply-adds of a batch.
     """
+    asked = _enter()
     before = torch.get_num_threads()
-    work = batch_size * sum(weight.numel() for weight in module.parameters())
-    if before == 1 or work >= WORTH_THREADS:
-        yield
-        return
-    torch.set_num_threads(1)
+    wanted = asked if work >= WORTH_THREADS else 1
     try:
+        if wanted != before:
+            torch.set_num_threads(wanted)
         yield
     finally:
+        _leave(before)
+
+
+def _enter():
+    """Count a block in, and return how many threads the user has asked for."""
+    global _n_inside, _asked
+    if _here.depth == 0:
+        with _entering:
+            _here.asked = torch.get_num_threads()
+            if _n_inside == 0:
+                _asked = _here.asked
+            elif _here.asked == 1:
+                _here.asked = _asked
+            _n_inside += 1
+    _here.depth += 1
+    return _here.asked
+
+
+def _leave(before):
+    """Count a block out, and put the number of threads back."""
+    global _n_inside
+    _here.depth -= 1
+    if _here.depth == 0:
+        before = _here.asked
+        with _entering:
+            _n_inside -= 1
+    if torch.get_num_threads() != before:
         torch.set_num_threads(before)
 
 

@@ -139,30 +139,6 @@ def as_tensor(array):
     return torch.from_numpy(array)
 
 
-def in_batches(function, array, like, *shape):
-    """Return what a function of tensors makes of the rows of an array, batch by batch.
-
-    Parameters
-    ----------
-    function : callable
-    array : ndarray of shape (n_rows, ...)
-    like : Tensor
-        Of the dtype and on the device that the function computes with.
-    *shape : int
-        Of what it makes of one row.
-
-    Returns
-    -------
-    out : ndarray of shape (n_rows, *shape)
-    """
-    out = np.empty((len(array), *shape), dtype=str(like.dtype).removeprefix("torch."))
-    with torch.inference_mode():
-        for rows in gen_batches(len(array), ROWS_AT_A_TIME):
-            x = as_tensor(array[rows].astype(out.dtype, copy=False)).to(like.device)
-            out[rows] = function(x).cpu().numpy()
-    return out
-
-
 def merge_equal_rows(X, weight):
     """Return the different rows of X and the sums of their weights.
 

@@ -1,12 +1,14 @@
 """The torch module of an autoencoder: scale once, encode, decode, scale back."""
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .loader import in_batches
+from .device import threads_for
+from .loader import ROWS_AT_A_TIME, as_tensor
 
 RUNAWAY = 100  # times its distance to the mean that a row may be off, and that of a typical row
 
@@ -60,6 +62,11 @@ class AutoencoderModule(nn.Module):
         """The numpy dtype that the module computes in."""
         return np.dtype(str(self.offset.dtype).removeprefix("torch."))
 
+    @cached_property
+    def n_weights(self):
+        """How many weights there are: multiply-adds for a row, of linear layers."""
+        return sum(weight.numel() for weight in self.parameters())
+
     @property
     def can_turn(self):
         """Whether `start.turn_to_principal_axes` can turn the code by way of the weights."""
@@ -97,6 +104,34 @@ class AutoencoderModule(nn.Module):
         return Output(self.decode(code), code, x, preactivations)
 
 
+def in_batches(function, array, module, *shape):
+    """Return what a function of tensors makes of the rows of an array, batch by batch.
+
+    Parameters
+    ----------
+    function : callable
+        Passes rows through a module.
+    array : ndarray of shape (n_rows, ...)
+    module : AutoencoderModule
+        Computes in its dtype, on its device, and with as many threads as the work is worth.
+    *shape : int
+        Of what the function makes of one row.
+
+    Returns
+    -------
+    out : ndarray of shape (n_rows, *shape)
+    """
+    n_rows, dtype, device = len(array), module.dtype, module.offset.device
+    out = np.empty((n_rows, *shape), dtype)
+    work = min(n_rows, ROWS_AT_A_TIME) * module.n_weights
+    with torch.inference_mode(), threads_for(work):
+        for start in range(0, n_rows, ROWS_AT_A_TIME):  # gen_batches costs as much as one row
+            rows = slice(start, start + ROWS_AT_A_TIME)
+            x = as_tensor(array[rows].astype(dtype, copy=False)).to(device)
+            out[rows] = function(x).cpu().numpy()
+    return out
+
+
 def codes_of(module, X):
     """Return the codes that a module has for the rows of an array.
 
@@ -111,7 +146,7 @@ def codes_of(module, X):
     """
     with torch.no_grad():
         n_components = module.encode(module.offset[None]).shape[1]
-    return in_batches(module.encode, X, module.offset, n_components)
+    return in_batches(module.encode, X, module, n_components)
 
 
 def reconstructions(module, X):
@@ -126,7 +161,7 @@ def reconstructions(module, X):
     -------
     reconstruction : ndarray of shape (n_samples, n_features)
     """
-    return in_batches(lambda x: module(x).reconstruction, X, module.offset, X.shape[1])
+    return in_batches(lambda x: module(x).reconstruction, X, module, X.shape[1])
 
 
 def squared_errors(module, X):
@@ -145,7 +180,7 @@ def squared_errors(module, X):
     def errors(x):
         return (module(x).reconstruction - x).square().sum(dim=1)
 
-    return in_batches(errors, X, module.offset)
+    return in_batches(errors, X, module)
 
 
 def runaway_rows(module, X, errors):

@@ -6,7 +6,7 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, PrintLog
 
-from .device import fitting_threads
+from .device import threads_for
 from .loader import Rows
 
 # What skorch calls by another name than the estimators.
@@ -208,7 +208,7 @@ class AutoencoderNet(NeuralNet):
     def partial_fit(self, X, y=None, **fit_params):
         if not self.initialized_:
             self.initialize()
-        with fitting_threads(self.module_, self.batch_size):
+        with threads_for(self.batch_size * self.module_.n_weights):
             self._train(X)
         return self
 

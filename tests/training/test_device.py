@@ -3,10 +3,9 @@ from threading import Barrier, Thread
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from sklearn_ae import AutoencoderTransformer
-from sklearn_ae._training.device import fitting_threads
+from sklearn_ae._training.device import threads_for
 
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 
@@ -19,31 +18,31 @@ def two_threads():
     torch.set_num_threads(before)
 
 
-def test_small_batches_get_one_thread():
-    with fitting_threads(nn.Linear(10, 10), batch_size=200):
+def test_little_work_gets_one_thread():
+    with threads_for(200 * 110):
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 2
 
 
-def test_large_batches_keep_their_device():
-    with fitting_threads(nn.Linear(1000, 1000), batch_size=10_000):
+def test_much_work_keeps_its_threads():
+    with threads_for(1e10):
         assert torch.get_num_threads() == 2
 
 
-def test_device_come_back_after_an_error():
-    with pytest.raises(ZeroDivisionError), fitting_threads(nn.Linear(2, 2), batch_size=1 // 0):
+def test_threads_come_back_after_an_error():
+    with pytest.raises(ZeroDivisionError), threads_for(1 // 0):
         pass
-    with pytest.raises(ZeroDivisionError), fitting_threads(nn.Linear(2, 2), batch_size=1):
+    with pytest.raises(ZeroDivisionError), threads_for(6):
         torch.rand(1 // 0)
     assert torch.get_num_threads() == 2
 
 
-def test_fit_leaves_the_number_of_device_alone():
+def test_fit_leaves_the_number_of_threads_alone():
     AutoencoderTransformer(max_iter=2).fit(np.random.RandomState(0).normal(size=(30, 3)))
     assert torch.get_num_threads() == 2
 
 
-def test_fits_in_device_leave_the_number_of_device_alone():
+def test_fits_in_threads_leave_the_number_of_threads_alone():
     X = np.random.RandomState(0).normal(size=(100, 3))
     barrier = Barrier(3)
 
@@ -62,3 +61,33 @@ def test_fits_in_device_leave_the_number_of_device_alone():
     late.join()
     assert torch.get_num_threads() == 2
     assert seen == [2]
+
+
+def test_a_thread_that_starts_beside_a_block_gets_what_was_asked_for():
+    seen = []
+
+    def work():
+        torch.rand(10).sum()  # the thread takes over what torch is at now
+        with threads_for(6):
+            seen.append(torch.get_num_threads())
+        with threads_for(1e10):
+            seen.append(torch.get_num_threads())
+        seen.append(torch.get_num_threads())
+
+    with threads_for(6):
+        beside = Thread(target=work)
+        beside.start()
+        beside.join()
+    assert seen == [1, 2, 2]
+
+
+def test_blocks_in_blocks_choose_for_themselves():
+    with threads_for(1e10):
+        with threads_for(6):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    with threads_for(6):
+        with threads_for(1e10):
+            assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2

@@ -8,7 +8,8 @@ import torch
 
 from ..._training.build import Trained, build_module, build_net, loop_of, started_module
 from ..._training.fit import continued_module, is_better_as_pca, monitor_of, run, split
-from ..._training.loader import Rows, in_batches, mean_over_rows
+from ..._training.loader import Rows, mean_over_rows
+from ..._training.module import in_batches
 from ..._training.pca import variances_along
 from ..._training.start import axes_of_units
 from ..._training.step import Stepper
@@ -121,7 +122,7 @@ def reconstruction_curve(module, rows):
         return torch.stack(every, dim=1)
 
     def errors_of_rows(X):
-        return in_batches(errors, X, module.offset, n_components + 1)
+        return in_batches(errors, X, module, n_components + 1)
 
     *error, total = mean_over_rows(errors_of_rows, X, weight)
     rounding = 10 * np.finfo(X.dtype).eps * np.linalg.norm(module.offset.cpu().numpy())

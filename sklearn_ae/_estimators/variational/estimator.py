@@ -10,8 +10,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ..._base import BaseAutoencoder, segment
-from ..._training.loader import in_batches, mean_over_rows
-from ..._training.module import squared_errors
+from ..._training.loader import mean_over_rows
+from ..._training.module import in_batches, squared_errors
 from ..._validation import is_whole
 from ...penalties import GaussianKL, gaussian_kl
 from .evidence import VariationalModule, minus_log_likelihood, standard_normal_draws
@@ -359,9 +359,7 @@ class VariationalAutoencoder(BaseAutoencoder):
             self.noise_variance_ = (module.noise() * module.scale**2).item()
 
         def divergence(rows):
-            return in_batches(
-                lambda x: gaussian_kl(*module.distribution(x)), rows, module.offset, n_units
-            )
+            return in_batches(lambda x: gaussian_kl(*module.distribution(x)), rows, module, n_units)
 
         self.kl_divergence_ = mean_over_rows(divergence, X, weight)
         return warnings_of_collapse(self.kl_divergence_, self.beta)
