@@ -2,6 +2,7 @@
 
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
+from math import ceil
 from numbers import Real
 
 import numpy as np
@@ -116,7 +117,7 @@ class BaseAutoencoder(
                 before = self._trained if self.warm_start and hasattr(self, "module_") else None
                 if before is None:
                     warn_user(recipe.warning(self.n_features_in_), warning_of_units(self, X))
-                tasks = self._tasks(recipe, given)
+                tasks = self._tasks(recipe, len(X), given)
                 trained = self._train(recipe, X, weight, seed, tasks, before)
             monitor = trained.net.monitor
             self._keep(trained, X, weight, monitor.loss_curve_, monitor.best_loss_)
@@ -342,7 +343,7 @@ class BaseAutoencoder(
         """Make a training the fitted one, and say how it went."""
         self._set_trained(trained)
         self.is_pca_ = trained.is_pca
-        self.n_iter_ = len(curve)
+        self.n_iter_ = ceil(len(curve) / trained.rounds_per_pass)
         self.loss_curve_ = curve
         self.validation_scores_ = None
         self.best_loss_ = best_loss
@@ -376,12 +377,13 @@ class BaseAutoencoder(
     def _draw_seed(self):
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _tasks(self, recipe, data):
+    def _tasks(self, recipe, n_rows, data):
         """Return what tells scikit-learn's callbacks of a fit; None if there are none."""
         if not hasattr(self, "_skl_callbacks"):
             return None
-        context = self._init_callback_context(max_subtasks=recipe.n_epochs)
-        return EpochTasks(context, self, data, recipe.n_epochs)
+        n_epochs = recipe.n_epochs(n_rows)
+        context = self._init_callback_context(max_subtasks=n_epochs)
+        return EpochTasks(context, self, data, n_epochs)
 
     def _apply(self, function, array, *shape):
         """Return what a function of tensors makes of the rows of an array, batch by batch."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
-from .loader import ROWS_AT_A_TIME, Batches, as_tensor
+from .loader import ROWS_AT_A_TIME, Batches, Steps, as_tensor
 from .module import AutoencoderModule
 from .net import AutoencoderNet
 from .pca import check_scale, moments
@@ -19,9 +19,8 @@ from .step import optimizer_params
 class Trained:
     """A trained module, and what it takes to train on.
 
-    ``loop`` is what the net was given besides: the size of the batches, the number of epochs, the
-    learning rate. ``is_pca`` says that training was in vain, ``streaming`` that the net's optimizer
-    goes on where it was, after ``n_steps`` steps.
+    ``loop`` is how it went through the rows (see `Recipe.loop`). ``is_pca`` says that training was
+    in vain, ``streaming`` that the net's optimizer goes on where it was, after ``n_steps`` steps.
     """
 
     module: AutoencoderModule
@@ -32,6 +31,11 @@ class Trained:
     is_pca: bool = False
     streaming: bool = False
     n_steps: int = 0
+
+    @property
+    def rounds_per_pass(self):
+        """How many times the net looks up in a pass over the rows."""
+        return self.loop.get("rounds_per_pass", 1)
 
 
 def build_module(recipe, n_features, dtype, seed):
@@ -92,25 +96,7 @@ def started_module(recipe, X, weight, rows, seed):
     return module
 
 
-def loop_of(recipe, n_rows, n_epochs=None):
-    """Return the size of the batches, the number of epochs and the learning rate for some rows.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    n_rows : int
-    n_epochs : int or None, default=None
-        None for ``recipe.max_iter``.
-    """
-    auto = recipe.batch_size == "auto"
-    return {
-        "batch_size": recipe.automatic_batch_size(n_rows) if auto else recipe.batch_size,
-        "max_epochs": recipe.max_iter if n_epochs is None else n_epochs,
-        "lr": recipe.learning_rate_init,
-    }
-
-
-def build_net(recipe, module, monitor, stepper, seed, loop, tasks=None, **params):
+def build_net(recipe, module, monitor, stepper, seed, loop, tasks=None):
     """Return an initialised net around a module.
 
     Parameters
@@ -122,10 +108,8 @@ def build_net(recipe, module, monitor, stepper, seed, loop, tasks=None, **params
     seed : int
         Of the order of the rows and of what the objective draws.
     loop : dict
-        As from `loop_of`.
+        As from `Recipe.loop`.
     tasks : EpochTasks or None, default=None
-    **params
-        Further parameters of a `skorch.NeuralNet`. Those of the recipe come before them.
     """
     callbacks = list(clone(recipe.callbacks, safe=False) or [])
     if tasks is not None:
@@ -143,6 +127,12 @@ def build_net(recipe, module, monitor, stepper, seed, loop, tasks=None, **params
         "alpha": recipe.alpha,
         "device": recipe.device,
     }
+    loop = loop.copy()
+    loop.pop("rounds_per_pass", None)
+    steps = {name: loop.pop(name) for name in ("n_steps", "n_per_round") if name in loop}
+    if steps and "iterator_train" not in own:
+        defaults |= {"iterator_train": Steps}
+        defaults |= {f"iterator_train__{name}": value for name, value in steps.items()}
     if "optimizer" not in own:
         defaults |= optimizer_params(recipe.solver, recipe.device)
     return AutoencoderNet(
@@ -150,5 +140,5 @@ def build_net(recipe, module, monitor, stepper, seed, loop, tasks=None, **params
         recipe.objective(module, seed),
         monitor=monitor,
         stepper=stepper,
-        **defaults | loop | params | own,
+        **defaults | loop | own,
     ).initialize()

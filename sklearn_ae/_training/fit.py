@@ -4,7 +4,7 @@ from math import ceil
 
 import numpy as np
 
-from .build import Trained, build_module, build_net, loop_of, started_module
+from .build import Trained, build_module, build_net, started_module
 from .device import single_precision
 from .loader import Rows
 from .module import runaway_rows, squared_errors
@@ -13,6 +13,7 @@ from .start import turn_to_principal_axes
 from .state import arrays_of, load_arrays, progress_of, resume
 from .step import WARM_UP, Stepper
 
+MAX_HELD_OUT = 5000  # rows; more judge no better, and are missing in training
 SIGNIFICANCE = 0.01  # of a gain over PCA on held-out rows; from 0.05 on, chance wins now and then
 
 
@@ -39,7 +40,7 @@ def train(recipe, X, weight, seed, tasks=None, before=None):
         module = started_module(recipe, X, weight, rows, seed)
     else:
         module = continued_module(recipe, before, X.shape[1], X.dtype)
-    loop = loop_of(recipe, len(rows))
+    loop = recipe.loop(len(rows))
     net = build_net(recipe, module, monitor_of(recipe, held_out), Stepper(), seed, loop, tasks)
     run(net, rows, recipe)
     is_pca = before is None and is_better_as_pca(recipe, net.monitor, module, X)
@@ -73,7 +74,7 @@ def train_one_pass(recipe, X, weight, seed, before=None):
         module = continued_module(recipe, before, X.shape[1], before.module.dtype)
     resumed = before is not None and before.streaming and recipe.steps_like(before.recipe)
     stepper = Stepper(n_before=before.n_steps if resumed else 0)
-    loop = loop_of(recipe, len(X), MAX_RESTARTS + 1)
+    loop = recipe.loop(len(X), MAX_RESTARTS + 1)
     net = build_net(recipe, module, Monitor(max_epochs=1), stepper, seed, loop)
     if resumed:
         with single_precision(module):
@@ -101,6 +102,7 @@ def split(recipe, X, weight, seed):
     n_samples, stopping, fraction = len(X), recipe.early_stopping, recipe.validation_fraction
     # Of fewer rows no test could say that they are reconstructed better than by PCA.
     n_held_out = max(ceil(fraction * n_samples), min(8, n_samples // 4))
+    n_held_out = min(n_held_out, MAX_HELD_OUT)
     if stopping is False or (stopping == "auto" and n_samples == 1):
         return Rows(X, weight), None
     if n_held_out >= n_samples:

@@ -110,11 +110,13 @@ class Steps(Batches):
         How many batches there are in all rounds.
     generator : torch.Generator or None, default=None
         Draws a new order for every pass over the rows.
+    n_per_round : int, default=50
     """
 
-    def __init__(self, dataset, batch_size, n_steps, generator=None):
+    def __init__(self, dataset, batch_size, n_steps, generator=None, n_per_round=ROUND):
         super().__init__(dataset, batch_size, generator)
         self.n_left = n_steps
+        self.n_per_round = n_per_round
         self.batches = self._endless()
 
     def _endless(self):
@@ -122,7 +124,7 @@ class Steps(Batches):
             yield from super().__iter__()
 
     def __iter__(self):
-        n_steps = min(ROUND, self.n_left)
+        n_steps = min(self.n_per_round, self.n_left)
         self.n_left -= n_steps
         yield from islice(self.batches, n_steps)
 

@@ -17,6 +17,7 @@ beside its mathematics, adds fields if it needs any, and overrides `build`, `sta
 """
 
 from dataclasses import dataclass, fields, replace
+from math import ceil
 
 from sklearn.base import clone
 
@@ -24,6 +25,8 @@ from .loader import FEW_ROWS
 from .module import AutoencoderModule
 from .objective import Objective
 from .start import check_linear_paths, start_at_pca
+
+LONGEST_ROUND = 100  # steps
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,47 @@ class Recipe:
         names = [field.name for field in fields(cls)]
         return {name: parameters[name] for name in names if name in parameters}
 
-    @property
-    def n_epochs(self):
-        """How many epochs there are, at most."""
-        return self.max_iter
+    def loop(self, n_rows, n_epochs=None):
+        """Return how a net goes through some rows: plain values.
+
+        A pass of many steps is divided into rounds, after each of which training can end: patience
+        that is counted in passes over a million rows learns nothing from most of them.
+
+        Parameters
+        ----------
+        n_rows : int
+        n_epochs : int or None, default=None
+            Of however many batches. None for `max_iter` passes.
+
+        Returns
+        -------
+        loop : dict
+            The size of the batches, the learning rate, and the number of epochs or rounds; with
+            rounds also the number of steps, of steps in a round, and of rounds in a pass.
+        """
+        auto = self.batch_size == "auto"
+        batch_size = self.automatic_batch_size(n_rows) if auto else self.batch_size
+        loop = {"batch_size": batch_size, "lr": self.learning_rate_init}
+        if n_epochs is not None:
+            return loop | {"max_epochs": n_epochs}
+        steps_per_pass = ceil(n_rows / batch_size)
+        if steps_per_pass <= LONGEST_ROUND:
+            return loop | {"max_epochs": self.max_iter}
+        rounds_per_pass = ceil(steps_per_pass / LONGEST_ROUND)
+        n_per_round, n_steps = (
+            ceil(steps_per_pass / rounds_per_pass),
+            self.max_iter * steps_per_pass,
+        )
+        return loop | {
+            "max_epochs": ceil(n_steps / n_per_round),
+            "n_steps": n_steps,
+            "n_per_round": n_per_round,
+            "rounds_per_pass": rounds_per_pass,
+        }
+
+    def n_epochs(self, n_rows):
+        """Return how many epochs, or rounds, there are for some rows, at most."""
+        return self.loop(n_rows)["max_epochs"]
 
     @property
     def is_constrained(self):

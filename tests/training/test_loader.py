@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from sklearn_ae import AutoencoderTransformer
 from sklearn_ae._training.loader import Batches, Rows, Steps, as_tensor
 from sklearn_ae._training.recipe import Recipe
 
@@ -166,3 +167,27 @@ def test_order_of_steps_follows_from_the_seed():
         rounds_of(Steps(Rows(numbered(23)), 5, 100, generator(seed)), 2) for seed in (3, 3, 4)
     )
     assert first == second != other
+
+
+# Passes of many steps
+
+
+@pytest.mark.parametrize("max_iter", [1, 3, 100])
+@pytest.mark.parametrize("n_rows", [100, 20_000, 20_001, 41_000, 1_000_000])
+def test_rounds_make_up_as_many_passes_as_asked_for(n_rows, max_iter):
+    loop = Recipe(2, None, None, max_iter=max_iter).loop(n_rows)
+    n_batches = -(-n_rows // loop["batch_size"])
+    if "n_steps" not in loop:
+        assert loop["max_epochs"] == max_iter
+        assert n_batches <= 100
+        return
+    assert loop["n_steps"] == max_iter * n_batches
+    assert loop["n_per_round"] <= 100
+    # The last round has at least one step, and is the last one.
+    assert 0 < loop["n_steps"] - (loop["max_epochs"] - 1) * loop["n_per_round"] <= 100
+
+
+def test_long_passes_are_judged_in_between():
+    X = np.random.RandomState(0).normal(size=(30_000, 3)).astype(np.float32)
+    autoencoder = AutoencoderTransformer(1, hidden_layer_sizes=4, random_state=0).fit(X)
+    assert autoencoder.n_iter_ < 13 < len(autoencoder.loss_curve_)

@@ -9,9 +9,9 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import r2_score
 
 from ..._neighbor_graph import CURVED
-from ..._training.build import Trained, build_net, loop_of, started_module
+from ..._training.build import Trained, build_net, started_module
 from ..._training.fit import continued_module, run
-from ..._training.loader import ROUND, Steps
+from ..._training.loader import ROUND
 from ..._training.module import codes_of
 from ..._training.monitor import MAX_RESTARTS, Diverged, Monitor
 from ..._training.pca import frame_of
@@ -47,7 +47,7 @@ def train_geodesic(recipe, X, weight, seed, tasks=None, before=None):
     """
     unit = None if before is None else before.module.unit()
     recipe, guide = guided(recipe, X, weight, seed, unit)
-    loop = loop_of(recipe, len(guide.rows), recipe.n_rounds)
+    loop = recipe.loop(len(guide.rows), recipe.n_rounds)
     best = None
     for attempt in range(MAX_TRAININGS):
         own_seed = (seed + attempt) % 2**31
@@ -72,8 +72,8 @@ def train_geodesic_on(recipe, X, weight, seed, before):
     """
     frame = before.module.frame()
     recipe, guide = guided(recipe, X, weight, seed, before.module.unit())
-    n_steps = ceil(len(guide.rows) / loop_of(recipe, len(X))["batch_size"])
-    loop = loop_of(recipe, len(X), ceil(n_steps / ROUND))
+    n_steps = ceil(len(guide.rows) / recipe.loop(len(X))["batch_size"])
+    loop = recipe.loop(len(X), ceil(n_steps / ROUND))
     net = follow(recipe, guide, seed, loop, OneCycle(n_steps, largest=REFINED), before)
     _, judgement = judge(recipe, net.module, guide)
     net.module.set_frame(*frame)
@@ -90,7 +90,7 @@ def guided(recipe, X, weight, seed, unit):
             X,
             weight,
             seed,
-            n_rows=recipe.max_steps * loop_of(recipe, len(X))["batch_size"],
+            n_rows=recipe.max_steps * recipe.loop(len(X))["batch_size"],
             n_neighbors=recipe.n_neighbors,
             n_landmarks=recipe.n_landmarks,
             metric=recipe.metric,
@@ -115,7 +115,7 @@ def follow(recipe, guide, seed, loop, schedule, before=None, tasks=None):
     guide : Guide
     seed : int
     loop : dict
-        As from `loop_of`.
+        As from `Recipe.loop`.
     schedule : OneCycle
     before : Trained or None, default=None
     tasks : EpochTasks or None, default=None
@@ -125,7 +125,6 @@ def follow(recipe, guide, seed, loop, schedule, before=None, tasks=None):
     net : AutoencoderNet
     """
     rows, X = guide.rows, guide.rows.X
-    steps = {"iterator_train": Steps, "iterator_train__n_steps": schedule.n_steps}
     for attempt in range(MAX_RESTARTS + 1):
         if before is None:
             module = started_module(recipe, X, rows.weight, rows, seed)
@@ -139,8 +138,8 @@ def follow(recipe, guide, seed, loop, schedule, before=None, tasks=None):
             max_restarts=0,
             start=guide.some_rows(N_JUDGED),
         )
-        slower = loop | {"lr": loop["lr"] / 2**attempt}
-        net = build_net(recipe, module, monitor, Stepper(schedule), seed, slower, tasks, **steps)
+        slower = loop | {"lr": loop["lr"] / 2**attempt, "n_steps": schedule.n_steps}
+        net = build_net(recipe, module, monitor, Stepper(schedule), seed, slower, tasks)
         net.criterion_.n_regressed = 0 if before else int(REGRESSED * schedule.n_steps)
         try:
             run(net, rows, recipe)

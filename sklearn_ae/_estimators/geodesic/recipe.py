@@ -70,9 +70,8 @@ class GeodesicRecipe(Recipe):
         """How many rounds of steps one training has."""
         return ceil(self.max_steps / ROUND)
 
-    @property
-    def n_epochs(self):
-        """How many rounds all trainings have, at most."""
+    def n_epochs(self, n_rows):
+        """Return how many rounds all trainings have, at most."""
         return MAX_TRAININGS * self.n_rounds
 
     def may_copy(self, n_features):

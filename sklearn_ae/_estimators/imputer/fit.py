@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from sklearn.utils import gen_batches
 
-from ..._training.build import Trained, build_net, loop_of, started_module
+from ..._training.build import Trained, build_net, started_module
 from ..._training.fit import run
-from ..._training.loader import ROUND, ROWS_AT_A_TIME, Rows, Steps, as_tensor
+from ..._training.loader import ROUND, ROWS_AT_A_TIME, Rows, as_tensor
 from ..._training.monitor import Monitor
 from ..._training.step import OneCycle, Stepper
 from .gaps import CorrectingModule, HideEntries, ObservedLoss, WithGaps
@@ -78,9 +78,8 @@ def train_with_gaps(recipe, X, filled, rows, held_out, seed, n_steps, base=None)
         module = CorrectingModule(own, base)
     n_rounds = ceil(n_steps / ROUND)
     monitor = Monitor(held_out, tol=0, n_iter_no_change=n_rounds, max_epochs=n_rounds)
-    loop = loop_of(recipe, len(rows), n_rounds)
-    steps = {"iterator_train": Steps, "iterator_train__n_steps": n_steps}
-    net = build_net(recipe, module, monitor, Stepper(OneCycle(n_steps)), seed, loop, **steps)
+    loop = recipe.loop(len(rows), n_rounds) | {"n_steps": n_steps}
+    net = build_net(recipe, module, monitor, Stepper(OneCycle(n_steps)), seed, loop)
     run(net, Rows(X, None, rows.index), recipe)
     return Trained(own, net, recipe, seed, loop)
 

@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 import torch
 
-from ..._training.build import Trained, build_module, build_net, loop_of, started_module
+from ..._training.build import Trained, build_module, build_net, started_module
 from ..._training.fit import continued_module, is_better_as_pca, monitor_of, run, split
 from ..._training.loader import Rows, mean_over_rows
 from ..._training.module import in_batches
@@ -34,7 +34,7 @@ def train_nested(recipe, X, weight, seed, tasks=None):
         R² from the first 1, 2, ... units of the first training.
     """
     rows, held_out = split(recipe, X, weight, seed)
-    loop = loop_of(recipe, len(rows))
+    loop = recipe.loop(len(rows))
 
     def net_of(recipe, module):
         monitor = monitor_of(recipe, held_out)
@@ -70,7 +70,7 @@ def train_nested(recipe, X, weight, seed, tasks=None):
 def train_nested_on(recipe, X, weight, seed, tasks, before):
     """Train a nested autoencoder on from what was trained before; as `train_nested` otherwise."""
     rows, held_out = split(recipe, X, weight, seed)
-    loop = loop_of(recipe, len(rows))
+    loop = recipe.loop(len(rows))
     module = continued_module(recipe, before, X.shape[1], X.dtype)
     net = build_net(recipe, module, monitor_of(recipe, held_out), Stepper(), seed, loop, tasks)
     run(net, rows, recipe)

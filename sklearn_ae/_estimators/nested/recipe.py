@@ -48,10 +48,9 @@ class NestedRecipe(Recipe):
         """Return twice as many rows as elsewhere: the numbers that are drawn add noise."""
         return n_rows if n_rows <= FEW_ROWS else min(max(n_rows // 8, 32), 400)
 
-    @property
-    def n_epochs(self):
-        """How many epochs both trainings have, at most."""
-        return 2 * self.max_iter
+    def n_epochs(self, n_rows):
+        """Return how many epochs both trainings have, at most."""
+        return 2 * super().n_epochs(n_rows)
 
     def may_copy(self, n_features):
         """Whether the net can copy its input: not if the data is to choose the width."""
