@@ -116,7 +116,7 @@ class BaseAutoencoder(
                 recipe = recipe.fitted_to(X)
                 before = self._trained if self.warm_start and hasattr(self, "module_") else None
                 if before is None:
-                    warn_user(recipe.warning(self.n_features_in_), warning_of_units(self, X))
+                    warn_user(recipe.warning(self.n_features_in_))
                 tasks = self._tasks(recipe, len(X), given)
                 trained = self._train(recipe, X, weight, seed, tasks, before)
             monitor = trained.net.monitor
@@ -126,7 +126,7 @@ class BaseAutoencoder(
             messages = self._describe(X, weight)
             if tasks is not None:
                 tasks.finish()
-        warn_user(monitor.warning(recipe.max_iter), *messages)
+        warn_user(monitor.warning(recipe.max_iter), *messages, warning_of_units(self, X))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
