@@ -15,22 +15,23 @@ from sklearn.base import (
 from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils._set_output import _get_container_adapter
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import _version
+from ._hints import check_names, check_nested, check_values, checked_data
 from ._training.fit import train, train_one_pass
 from ._training.loader import counted_rows
 from ._training.module import in_batches, reconstructions, runaway_rows, squared_errors
 from ._training.random import borrowed_global_state
 from ._training.recipe import Recipe
 from ._training.state import state_of, trained_from
-from ._training.tasks import CallbackSupportMixin, EpochTasks
+from ._training.tasks import CallbackSupportMixin, tasks_of
 from ._validation import (
     Whole,
     check_parts,
     check_weight,
     is_whole,
+    like_input,
     one_row,
     unchanged_on_error,
     warn_of_version,
@@ -82,6 +83,27 @@ class BaseAutoencoder(
         "net_params": [dict, None],
     }
 
+    def __new__(cls, *args, **kwargs):
+        """Refuse names of other libraries, and say which name is meant."""
+        check_names(cls, kwargs)
+        return super().__new__(cls)
+
+    def set_params(self, **params):
+        """Set parameters, also those of parts, as ``penalty__weight``.
+
+        Parameters
+        ----------
+        **params
+            Values by name.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        check_nested(self, params)
+        return super().set_params(**params)
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Learn to encode and to decode the rows of X.
@@ -117,7 +139,7 @@ class BaseAutoencoder(
                 before = self._trained if self.warm_start and hasattr(self, "module_") else None
                 if before is None:
                     warn_user(recipe.warning(self.n_features_in_))
-                tasks = self._tasks(recipe, len(X), given)
+                tasks = tasks_of(self, recipe.n_epochs(len(X)), given)
                 trained = self._train(recipe, X, weight, seed, tasks, before)
             monitor = trained.net.monitor
             self._keep(trained, X, weight, monitor.loss_curve_, monitor.best_loss_)
@@ -219,7 +241,7 @@ class BaseAutoencoder(
                 f"X has {width} columns, but the decoder of {type(self).__name__} expects codes "
                 f"with {n} (n_components). Pass the output of transform, not the original data."
             )
-        return self._like_input(self._apply(self.module_.decode, codes, self.n_features_in_), X)
+        return like_input(self, self._apply(self.module_.decode, codes, self.n_features_in_), X)
 
     def reconstruct(self, X):
         """Encode and decode the rows of X: what of them the code retains.
@@ -235,7 +257,7 @@ class BaseAutoencoder(
             Equal to ``inverse_transform(transform(X))``, without the codes in between.
         """
         rows = self._check(X)
-        return self._like_input(reconstructions(self.module_, rows), X)
+        return like_input(self, reconstructions(self.module_, rows), X)
 
     def score(self, X, y=None):
         """Return the share of the variance of X that the reconstruction explains.
@@ -364,40 +386,25 @@ class BaseAutoencoder(
         self.module_, self.net_ = trained.module, trained.net
         self._n_features_out = trained.recipe.n_components
 
+    def _validate_params(self):
+        check_values(self, super()._validate_params)
+
     def _check(self, X):
         check_is_fitted(self)
-        return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return checked_data(self, X, dtype=[np.float64, np.float32], reset=False)
 
     def _check_training_data(self, X, sample_weight, recipe, reset):
         """Return the rows of X that count, and their weights of mean 1 or None if all are equal."""
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+        X = checked_data(self, X, dtype=[np.float64, np.float32], reset=reset)
         recipe.check(X)
         return counted_rows(X, check_weight(sample_weight, X))
 
     def _draw_seed(self):
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _tasks(self, recipe, n_rows, data):
-        """Return what tells scikit-learn's callbacks of a fit; None if there are none."""
-        if not hasattr(self, "_skl_callbacks"):
-            return None
-        n_epochs = recipe.n_epochs(n_rows)
-        context = self._init_callback_context(max_subtasks=n_epochs)
-        return EpochTasks(context, self, data, n_epochs)
-
     def _apply(self, function, array, *shape):
         """Return what a function of tensors makes of the rows of an array, batch by batch."""
         return in_batches(function, array, self.module_, *shape)
-
-    def _like_input(self, reconstruction, original):
-        """Return a DataFrame with the training data's columns if set_output asks for one."""
-        adapter = _get_container_adapter("transform", self)
-        if adapter is None:
-            return reconstruction
-        names = getattr(self, "feature_names_in_", None)
-        if names is None:
-            names = np.array([f"x{i}" for i in range(self.n_features_in_)], dtype=object)
-        return adapter.create_container(reconstruction, original, columns=names)
 
     def __getstate__(self):
         """Plain values and numpy arrays: what torch and skorch hold is rebuilt from them."""

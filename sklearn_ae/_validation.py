@@ -12,6 +12,7 @@ import numpy as np
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils._param_validation import Interval
+from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.validation import _check_sample_weight, check_array
 
 from . import _version
@@ -196,3 +197,14 @@ def warning_of_units(estimator, X):
         "the code will be about little else. If the columns have different units, put a "
         "StandardScaler in front."
     )
+
+
+def like_input(estimator, reconstruction, original):
+    """Return a DataFrame with the training data's columns if set_output asks for one."""
+    adapter = _get_container_adapter("transform", estimator)
+    if adapter is None:
+        return reconstruction
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        names = np.array([f"x{i}" for i in range(estimator.n_features_in_)], dtype=object)
+    return adapter.create_container(reconstruction, original, columns=names)

@@ -86,3 +86,19 @@ class EpochTasks(Callback):
             estimator=self.estimator, reconstruction_attributes={}, **self.data
         )
         self.context = self.estimator = self.data = self.module = self.stepper = None
+
+
+def tasks_of(estimator, max_epochs, data):
+    """Return what tells scikit-learn's callbacks of a fit; None if the estimator has none.
+
+    Parameters
+    ----------
+    estimator : estimator
+    max_epochs : int
+    data : dict
+        X, y and metadata of the fit.
+    """
+    if not hasattr(estimator, "_skl_callbacks"):
+        return None
+    context = estimator._init_callback_context(max_subtasks=max_epochs)
+    return EpochTasks(context, estimator, data, max_epochs)
