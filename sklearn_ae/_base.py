@@ -144,6 +144,7 @@ class BaseAutoencoder(
             monitor = trained.net.monitor
             self._keep(trained, X, weight, monitor.loss_curve_, monitor.best_loss_)
             if monitor.has_held_out_:
+                self.validation_loss_curve_ = monitor.validation_loss_curve_
                 self.validation_scores_ = monitor.validation_scores_
             messages = self._describe(X, weight)
             if tasks is not None:
@@ -367,7 +368,7 @@ class BaseAutoencoder(
         self.is_pca_ = trained.is_pca
         self.n_iter_ = ceil(len(curve) / trained.rounds_per_pass)
         self.loss_curve_ = curve
-        self.validation_scores_ = None
+        self.validation_loss_curve_ = self.validation_scores_ = None
         self.best_loss_ = best_loss
         errors = squared_errors(trained.module, X)
         weight = np.ones(len(X)) if weight is None else weight

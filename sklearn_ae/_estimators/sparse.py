@@ -132,6 +132,8 @@ class SparseAutoencoder(BaseAutoencoder):
         Number of epochs.
     loss_curve_ : list of float
         Mean training loss in each epoch, penalty included.
+    validation_loss_curve_ : list of float or None
+        Mean loss of the rows held out, likewise. None if no rows were held out.
     validation_scores_ : list of float or None
         R² of the held-out rows after each epoch, relative to the mean of X. None if no rows were
         held out.

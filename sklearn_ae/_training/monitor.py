@@ -50,7 +50,7 @@ class Monitor(Callback):
     def on_train_begin(self, net, X=None, **kwargs):
         self.finished_ = False
         self.stopped_by_ = None
-        self.loss_curve_, self.validation_scores_ = [], []
+        self.loss_curve_, self.validation_loss_curve_, self.validation_scores_ = [], [], []
         self.n_restarts_ = self.n_stalled_ = self.n_sound_ = 0
         net.stepper.begin(net)
         self.best_weights_ = [weight.clone() for weight in net.stepper.weights_]
@@ -75,6 +75,7 @@ class Monitor(Callback):
             net.history.record("valid_r2", r2)
         self.loss_curve_.append(train_loss)
         if self.held_out is not None:
+            self.validation_loss_curve_.append(loss)
             self.validation_scores_.append(r2)
         if not (math.isfinite(loss) and self._is_sane(train_loss)):
             self._restart(net)
@@ -115,6 +116,7 @@ class Monitor(Callback):
         earlier : Monitor
         """
         self.loss_curve_ = earlier.loss_curve_ + self.loss_curve_
+        self.validation_loss_curve_ = earlier.validation_loss_curve_ + self.validation_loss_curve_
         self.validation_scores_ = earlier.validation_scores_ + self.validation_scores_
         self.finished_ = earlier.finished_ and self.finished_
 

@@ -294,3 +294,16 @@ def test_interrupted_step_of_the_warm_up_does_not_shrink_the_learning_rate():
     with pytest.warns(UserWarning, match="interrupted"):
         estimator.partial_fit(X)
     assert estimator.net_.optimizer_.param_groups[0]["lr"] == estimator.learning_rate_init
+
+
+def test_held_out_loss_has_a_curve_whose_smallest_value_is_the_best_loss():
+    estimator = AutoencoderTransformer(3, random_state=0)
+    estimator.fit(load_digits().data[:300])
+    curve = estimator.validation_loss_curve_
+    assert len(curve) == len(estimator.validation_scores_) == len(estimator.loss_curve_)
+    assert min(curve) == estimator.best_loss_
+    # The squared error is a share of the variance, and R² what it leaves.
+    r2 = np.array(estimator.validation_scores_)
+    assert np.corrcoef(curve, 1 - r2)[0, 1] > 0.999
+    estimator.set_params(early_stopping=False).fit(load_digits().data[:300])
+    assert estimator.validation_loss_curve_ is None

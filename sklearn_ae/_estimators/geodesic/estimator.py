@@ -159,6 +159,8 @@ class GeodesicAutoencoder(BaseAutoencoder):
         Number of rounds of 50 steps.
     loss_curve_ : list of float
         Mean training loss in each round. It changes its meaning when landmark MDS is left behind.
+    validation_loss_curve_ : None
+        No rows are held out.
     validation_scores_ : None
         No rows are held out.
     best_loss_ : float

@@ -124,6 +124,8 @@ class NestedAutoencoder(BaseAutoencoder):
         Number of epochs of both trainings.
     loss_curve_ : list of float
         Mean training loss in each epoch of both trainings.
+    validation_loss_curve_ : list of float or None
+        Mean loss of the rows held out, likewise. None if no rows were held out.
     validation_scores_ : list of float or None
         R² of the held-out rows after each epoch, from all components, relative to the mean of X.
         None if no rows were held out.

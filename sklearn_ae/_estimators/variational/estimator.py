@@ -127,6 +127,8 @@ class VariationalAutoencoder(BaseAutoencoder):
     loss_curve_ : list of float
         Mean training loss in each epoch: for ``beta=1`` minus the evidence lower bound, divided by
         the number of features, in nats.
+    validation_loss_curve_ : list of float or None
+        Mean loss of the rows held out, likewise. None if no rows were held out.
     validation_scores_ : list of float or None
         R² of the held-out rows, reconstructed from codes drawn at random, after each epoch,
         relative to the mean of X. None if no rows were held out.
