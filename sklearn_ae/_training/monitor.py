@@ -108,6 +108,26 @@ class Monitor(Callback):
     def _set_limit(self, loss):
         self.limit_ = loss + 10 * max(abs(loss), 1)
 
+    def n_left(self, n_done, n_most):
+        """Return an estimate of how many epochs are to come.
+
+        Where patience decides, a training has about as long to go as it has lasted, and at least
+        until patience runs out.
+
+        Parameters
+        ----------
+        n_done : int
+        n_most : int
+            Of epochs, in the whole training.
+        """
+        if self.finished_:
+            return 0
+        most = n_most - n_done
+        if self.n_iter_no_change >= n_most:
+            return most
+        patience = self.n_iter_no_change + 1 - self.n_stalled_
+        return min(max(patience, n_done), most)
+
     def put_in_front(self, earlier):
         """Put the epochs of an earlier training in front of those of this one.
 

@@ -4,10 +4,11 @@ import inspect
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, PrintLog
+from skorch.callbacks import Callback, EpochTimer
 
 from .device import threads_for
-from .loader import Rows
+from .loader import Rows, Steps
+from .progress import ProgressLines
 
 # What skorch calls by another name than the estimators.
 OURS = {
@@ -91,8 +92,9 @@ class AutoencoderNet(NeuralNet):
 
     def get_default_callbacks(self):
         callbacks = [("epoch_timer", EpochTimer()), ("monitor", self.monitor)]
-        if self.verbose:  # a silent PrintLog still formats its table, in every epoch
-            callbacks.append(("print_log", PrintLog(keys_ignored=["train_batch_count"])))
+        if self.verbose:
+            word = "round" if self.iterator_train is Steps else "epoch"
+            callbacks.append(("print_log", ProgressLines(word)))
         return callbacks
 
     def get_dataset(self, X, y=None):

@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_ae import AutoencoderTransformer
+from sklearn_ae._training.monitor import Monitor
 
 X = load_iris().data
 
@@ -307,3 +308,24 @@ def test_held_out_loss_has_a_curve_whose_smallest_value_is_the_best_loss():
     assert np.corrcoef(curve, 1 - r2)[0, 1] > 0.999
     estimator.set_params(early_stopping=False).fit(load_digits().data[:300])
     assert estimator.validation_loss_curve_ is None
+
+
+# What is printed
+
+
+def test_remaining_time_is_right_in_the_middle_of_a_training_that_patience_ends():
+    estimator = AutoencoderTransformer(3, random_state=0).fit(load_digits().data[:400])
+    monitor, n_epochs = estimator.net_.monitor, estimator.n_iter_
+    half = Monitor(n_iter_no_change=12)
+    half.finished_ = False
+    curve = np.minimum.accumulate(monitor.validation_loss_curve_[: n_epochs // 2])
+    half.n_stalled_ = int((curve[-1] >= curve - 1e-3).sum()) - 1
+    left = half.n_left(n_epochs // 2, 500)
+    assert (n_epochs - n_epochs // 2) / 2 <= left <= 2 * (n_epochs - n_epochs // 2)
+
+
+@pytest.mark.parametrize(("n_done", "n_left"), [(1, 99), (60, 40), (100, 0)])
+def test_remaining_time_of_a_training_of_fixed_length_is_exact(n_done, n_left):
+    monitor = Monitor(n_iter_no_change=100)
+    monitor.finished_ = False
+    assert monitor.n_left(n_done, 100) == n_left
