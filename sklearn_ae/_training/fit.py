@@ -3,12 +3,13 @@
 from math import ceil
 
 import numpy as np
+import torch
 
 from .build import Trained, build_module, build_net, loop_of, started_module
 from .device import single_precision
 from .loader import Rows
 from .monitor import MAX_RESTARTS, Diverged, Monitor
-from .start import turn_to_principal_axes
+from .start import start_at_mean, turn_to_principal_axes
 from .state import arrays_of, load_arrays, progress_of, resume
 from .step import WARM_UP, Stepper
 
@@ -42,11 +43,14 @@ def train(recipe, X, weight, seed, tasks=None, before=None):
     net = build_net(recipe, module, monitor_of(recipe, held_out), Stepper(), seed, loop, tasks)
     run(net, rows, recipe)
     is_pca = before is None and is_better_as_pca(recipe, net.monitor)
-    if is_pca:
+    is_mean = before is None and is_better_as_mean(recipe, module, held_out, net.monitor)
+    if is_pca or is_mean:
         recipe.start(module, Rows(X, weight), seed)
+    if is_mean:
+        start_at_mean(module, recipe.loss)
     elif module.can_turn and _ignores_rotation(recipe.penalty):
         turn_to_principal_axes(module, X, weight)
-    return Trained(module, net, recipe, seed, loop, is_pca)
+    return Trained(module, net, recipe, seed, loop, is_pca or is_mean)
 
 
 def train_one_pass(recipe, X, weight, seed, before=None):
@@ -191,6 +195,30 @@ def is_better_as_pca(recipe, monitor):
     if recipe.init != "pca" or recipe.is_constrained or not monitor.has_held_out_:
         return False
     return bool(monitor.p_value() > SIGNIFICANCE)
+
+
+def is_better_as_mean(recipe, module, held_out, monitor):
+    """Whether the mean of the data would lose less on the held-out rows than what is kept.
+
+    PCA cannot lose more than the mean on the rows it is fitted to, and hardly does on others; what
+    passes through a link can.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    module : AutoencoderModule
+    held_out : Rows or None
+    monitor : Monitor
+    """
+    may_return = recipe.init == "pca" and not recipe.is_constrained and held_out is not None
+    if not (may_return and hasattr(recipe.loss, "tangent")):
+        return False
+    with torch.no_grad():
+        x, weight, *_ = held_out.take(slice(0, len(held_out)))
+        x = x.to(module.offset)
+        values = recipe.loss(module.offset.expand_as(x), x).double()
+    values = values if weight is None else values * weight.to(values)
+    return bool(values.mean() < monitor.best_values_.double().mean())
 
 
 def _ignores_rotation(penalty):

@@ -8,7 +8,7 @@ import torch
 from ..._training.module import share_weights
 from ..._training.pca import principal_axes, variances_along
 from ..._training.recipe import Recipe
-from ..._training.start import check_linear_paths, start_decoder
+from ..._training.start import check_linear_paths, start_decoder, what_is_seen
 from .evidence import MIN_NOISE, VariationalModule, VariationalObjective
 
 START_NOISE = 0.01  # share of the variance, at least: a net that starts without noise stays linear
@@ -89,15 +89,9 @@ def start_at_probabilistic_pca(module, loss, n_components, rows, seed):
     rows : Rows
     seed : int
     """
-    n_features = len(module.offset)
-    axes = principal_axes(
-        rows.X,
-        module.offset.cpu().double().numpy(),
-        n_components,
-        rows.weights(),
-        np.random.RandomState(seed),
-    )
-    along = variances_along(rows.X, axes, rows.weights()) / module.scale.item() ** 2
+    n_features, (seen, offset, scale) = len(module.offset), what_is_seen(module, rows.X)
+    axes = principal_axes(seen, offset, n_components, rows.weights(), np.random.RandomState(seed))
+    along = variances_along(seen, axes, rows.weights()) / scale**2
     rest = (n_features - along.sum()) / max(n_features - len(axes), 1)
     noise = max(rest, START_NOISE)
     along = np.maximum(along, noise)
