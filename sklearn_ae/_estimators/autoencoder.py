@@ -1,6 +1,7 @@
 """AutoencoderTransformer: the plain autoencoder, and the one that takes any part."""
 
-from .._base import BaseAutoencoder
+from .._base import LEFT_TO_THE_DATA, BaseAutoencoder
+from ..architectures import MLP
 
 
 class AutoencoderTransformer(BaseAutoencoder):
@@ -24,9 +25,10 @@ class AutoencoderTransformer(BaseAutoencoder):
     ----------
     n_components : int, default=2
         Width of the code.
-    hidden_layer_sizes : int or sequence of int, default=(128, 64)
+    hidden_layer_sizes : "auto", int or sequence of int, default="auto"
         Width of each hidden layer of the encoder; the decoder has them in reverse. Empty for a
-        linear autoencoder.
+        linear autoencoder. "auto" is (128, 64) for a code narrower than the data. A code as wide or
+        wider that something constrains gets no hidden layer, but sigmoid units of its own.
     activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
         Activation of the hidden layers.
     architecture : object, default=None
@@ -47,8 +49,9 @@ class AutoencoderTransformer(BaseAutoencoder):
     corruption : callable, default=None
         ``corruption(x, generator)`` is what the encoder sees of a batch x in training, while the
         decoder is asked for x itself. See `sklearn_ae.corruptions`.
-    init : {"pca", "random"}, default="pca"
-        Where training starts. "pca" needs linear paths; "random" builds none.
+    init : {"auto", "pca", "random"}, default="auto"
+        Where training starts. "pca" needs linear paths; "random" builds none. "auto" is "pca",
+        unless ``hidden_layer_sizes="auto"`` gives the code sigmoid units: then it is "random".
     alpha : float, default=0.3
         Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
         More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths
@@ -165,6 +168,7 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
+        **LEFT_TO_THE_DATA,
         "penalty": [callable, None],
         "corruption": [callable, None],
     }
@@ -173,13 +177,13 @@ class AutoencoderTransformer(BaseAutoencoder):
         self,
         n_components=2,
         *,
-        hidden_layer_sizes=(128, 64),
+        hidden_layer_sizes="auto",
         activation="silu",
         architecture=None,
         loss="squared_error",
         penalty=None,
         corruption=None,
-        init="pca",
+        init="auto",
         alpha=0.3,
         solver="adam",
         batch_size="auto",
@@ -221,4 +225,4 @@ class AutoencoderTransformer(BaseAutoencoder):
         self.net_params = net_params
 
     def _recipe(self):
-        return self._make_recipe()
+        return self._make_recipe(wide=MLP((), code_activation="logistic"))

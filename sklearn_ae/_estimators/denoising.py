@@ -5,7 +5,8 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._base import BaseAutoencoder
+from .._base import LEFT_TO_THE_DATA, BaseAutoencoder
+from ..architectures import MLP
 from ..corruptions import GaussianNoise, Masking, SaltAndPepper, SwapNoise
 
 NOISES = {
@@ -49,9 +50,10 @@ class DenoisingAutoencoder(BaseAutoencoder):
     emphasis : float, default=0.0
         How much more the damaged values count (Vincent et al. 2010): those that the noise left as
         they were count ``1 - emphasis``. With 1 the net is asked for the damaged values only.
-    hidden_layer_sizes : int or sequence of int, default=(128, 64)
+    hidden_layer_sizes : "auto", int or sequence of int, default="auto"
         Width of each hidden layer of the encoder; the decoder has them in reverse. Empty for a
-        linear autoencoder.
+        linear autoencoder. "auto" is (128, 64) for a code narrower than the data. A code as wide or
+        wider that something constrains gets no hidden layer, but sigmoid units of its own.
     activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
         Activation of the hidden layers.
     architecture : object, default=None
@@ -65,8 +67,9 @@ class DenoisingAutoencoder(BaseAutoencoder):
         What is lost. "squared_error" for real values, relative to their variance; "log_loss" for
         values in [0, 1], decoded through a sigmoid; "poisson" for counts, decoded through an
         exponential. A callable ``loss(reconstruction, x)`` returns one value per row.
-    init : {"pca", "random"}, default="pca"
-        Where training starts. "pca" needs linear paths; "random" builds none.
+    init : {"auto", "pca", "random"}, default="auto"
+        Where training starts. "pca" needs linear paths; "random" builds none. "auto" is "pca",
+        unless ``hidden_layer_sizes="auto"`` gives the code sigmoid units: then it is "random".
     alpha : float, default=0.3
         Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
         More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths
@@ -184,6 +187,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
+        **LEFT_TO_THE_DATA,
         "noise": [StrOptions(set(NOISES)), callable],
         "noise_level": [Interval(Real, 0, None, closed="left")],
         "emphasis": [Interval(Real, 0, 1, closed="both")],
@@ -196,11 +200,11 @@ class DenoisingAutoencoder(BaseAutoencoder):
         noise="masking",
         noise_level=0.3,
         emphasis=0.0,
-        hidden_layer_sizes=(128, 64),
+        hidden_layer_sizes="auto",
         activation="silu",
         architecture=None,
         loss="squared_error",
-        init="pca",
+        init="auto",
         alpha=0.3,
         solver="adam",
         batch_size="auto",
@@ -262,7 +266,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         noise = self.noise
         if isinstance(noise, str):
             noise = NOISES[noise](self.noise_level)
-        return self._make_recipe(corruption=noise)
+        return self._make_recipe(wide=MLP((), code_activation="logistic"), corruption=noise)
 
     def _check_level(self):
         default = inspect.signature(type(self).__init__).parameters["noise_level"].default

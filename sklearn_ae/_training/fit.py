@@ -9,7 +9,7 @@ from .build import Trained, build_module, build_net, loop_of, started_module
 from .device import single_precision
 from .loader import Rows
 from .monitor import MAX_RESTARTS, Diverged, Monitor
-from .start import start_at_mean, turn_to_principal_axes
+from .start import start_at_mean
 from .state import arrays_of, load_arrays, progress_of, resume
 from .step import WARM_UP, Stepper
 
@@ -46,10 +46,10 @@ def train(recipe, X, weight, seed, tasks=None, before=None):
     is_mean = before is None and is_better_as_mean(recipe, module, held_out, net.monitor)
     if is_pca or is_mean:
         recipe.start(module, Rows(X, weight), seed)
-    if is_mean:
-        start_at_mean(module, recipe.loss)
-    elif module.can_turn and _ignores_rotation(recipe.penalty):
-        turn_to_principal_axes(module, X, weight)
+        if is_mean:
+            start_at_mean(module, recipe.loss)
+    else:
+        recipe.finish(module, X, weight)
     return Trained(module, net, recipe, seed, loop, is_pca or is_mean)
 
 
@@ -219,8 +219,3 @@ def is_better_as_mean(recipe, module, held_out, monitor):
         values = recipe.loss(module.offset.expand_as(x), x).double()
     values = values if weight is None else values * weight.to(values)
     return bool(values.mean() < monitor.best_values_.double().mean())
-
-
-def _ignores_rotation(penalty):
-    """Whether a penalty would not care if the code was turned and shifted."""
-    return getattr(penalty, "ignores_rotation", penalty is None)

@@ -7,13 +7,16 @@ architecture         ``build(n_features, n_components)`` returns encoder and dec
 loss                 ``loss(reconstruction, x)``, one value per row
 penalty, corruption  what constrains the code, or None
 emphasis             see `Objective`
-init                 "pca" starts at the principal axes, and goes back there if need be
+init                 "pca" starts at the principal axes, and goes back there if need be; "auto"
+                     does, unless the architecture is the one of wide codes
+wide_architecture    what takes the place of the architecture if a code that something constrains
+                     is at least as wide as the data; None if nothing does
 solver, alpha, ...   as the parameters of `AutoencoderTransformer` of the same names
 ===================  ========================================================================
 
-A family of estimators whose module, start, objective or batches are its own subclasses `Recipe`
-beside its mathematics, adds fields if it needs any, and overrides `build`, `start`, `objective` or
-`automatic_batch_size`.
+A family of estimators whose module, start, end, objective or batches are its own subclasses
+`Recipe` beside its mathematics, adds fields if it needs any, and overrides `build`, `start`,
+`finish`, `objective` or `automatic_batch_size`.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -23,7 +26,7 @@ from sklearn.base import clone
 from .loader import FEW_ROWS
 from .module import AutoencoderModule
 from .objective import Objective
-from .start import check_linear_paths, start_at_pca
+from .start import check_linear_paths, start_at_pca, turn_to_principal_axes
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Recipe:
     device: str = "cpu"
     callbacks: object = None
     net_params: object = None
+    wide_architecture: object = None
 
     def build(self, n_features):
         """Return the module around a new encoder and decoder, not yet scaled to the data."""
@@ -61,6 +65,12 @@ class Recipe:
         if self.init == "pca":
             check_linear_paths(module, self.architecture)
             start_at_pca(module, self.loss, self.n_components, rows, seed)
+
+    def finish(self, module, X, weight):
+        """Change a module that has been trained so that its code is easier to read."""
+        ignores_rotation = getattr(self.penalty, "ignores_rotation", self.penalty is None)
+        if module.can_turn and ignores_rotation:
+            turn_to_principal_axes(module, X, weight)
 
     def objective(self, module, seed):
         """Return what training minimises."""
@@ -135,7 +145,17 @@ class Recipe:
         for part in (parts["loss"], parts["penalty"], parts["corruption"]):
             if hasattr(part, "fit"):
                 part.fit(X)
-        return replace(self, **parts)
+        return replace(self, **parts).settled(X.shape[1])
+
+    def settled(self, n_features):
+        """Return a recipe in which the width of the data has decided what was left to it."""
+        is_wide = self.n_components >= n_features and self.is_constrained
+        if self.wide_architecture is not None and is_wide:
+            return replace(
+                self, architecture=self.wide_architecture, init="random", wide_architecture=None
+            )
+        init = "pca" if self.init == "auto" else self.init
+        return replace(self, init=init, wide_architecture=None)
 
     def steps_like(self, other):
         """Whether steps are taken as another recipe takes them, but for the size of the batches."""

@@ -9,15 +9,17 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from ..._base import BaseAutoencoder, segment
+from ..._base import FEW_COMPONENTS, LEFT_TO_THE_DATA, BaseAutoencoder, segment
 from ..._training.loader import in_batches, mean_over_rows
 from ..._training.module import squared_errors
 from ..._validation import is_whole
+from ...losses import loss_of
 from ...penalties import GaussianKL, gaussian_kl
 from .evidence import VariationalModule, minus_log_likelihood, standard_normal_draws
 from .recipe import VariationalRecipe
 
 COLLAPSED = 0.01  # nats
+THROUGH_LINK = (256, 256)  # what hidden_layer_sizes="auto" is where the loss has a link
 
 
 class VariationalAutoencoder(BaseAutoencoder):
@@ -47,9 +49,10 @@ class VariationalAutoencoder(BaseAutoencoder):
         Weight of the divergence from the standard normal distribution (Higgins et al. 2017). 1
         makes the loss the evidence lower bound. 0 takes the distribution away, and leaves an
         `AutoencoderTransformer`.
-    hidden_layer_sizes : int or sequence of int, default=(128, 64)
+    hidden_layer_sizes : "auto", int or sequence of int, default="auto"
         Width of each hidden layer of the encoder; the decoder has them in reverse. Empty for a
-        linear autoencoder.
+        linear autoencoder. "auto" is (128, 64) for the squared error, and (256, 256) for losses
+        that decode through a link.
     activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
         Activation of the hidden layers.
     architecture : object, default=None
@@ -63,9 +66,11 @@ class VariationalAutoencoder(BaseAutoencoder):
         which is learned. "log_loss": Bernoulli, for values in [0, 1]. "poisson": for counts. A
         callable ``loss(reconstruction, x)`` returns one value per row: minus the logarithm of the
         likelihood, divided by the number of features.
-    init : {"pca", "random"}, default="pca"
-        Where training starts. "pca" needs linear paths; "random" builds none.
-    alpha : float, default=0.3
+    init : {"auto", "pca", "random"}, default="auto"
+        Where training starts. "pca" needs linear paths; "random" builds none. "auto" is "pca" for
+        the squared error, and "random" for losses that decode through a link, unless there is an
+        `architecture`.
+    alpha : float, default=0.0
         Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
         More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths
         it keeps it nearer to the mean.
@@ -184,6 +189,7 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
+        **LEFT_TO_THE_DATA,
         "beta": [Interval(Real, 0, None, closed="left")],
     }
 
@@ -192,12 +198,12 @@ class VariationalAutoencoder(BaseAutoencoder):
         n_components=2,
         *,
         beta=1.0,
-        hidden_layer_sizes=(128, 64),
+        hidden_layer_sizes="auto",
         activation="silu",
         architecture=None,
         loss="squared_error",
-        init="pca",
-        alpha=0.3,
+        init="auto",
+        alpha=0.0,
         solver="adam",
         batch_size="auto",
         learning_rate_init=0.01,
@@ -330,7 +336,12 @@ class VariationalAutoencoder(BaseAutoencoder):
         return isinstance(self.module_, VariationalModule)
 
     def _recipe(self):
-        return self._make_recipe(penalty=GaussianKL(self.beta))
+        through_link = self.beta > 0 and hasattr(loss_of(self.loss), "link")
+        init = self.init
+        if init == "auto":
+            init = "random" if through_link and self.architecture is None else "pca"
+        few = THROUGH_LINK if through_link else FEW_COMPONENTS
+        return self._make_recipe(penalty=GaussianKL(self.beta), few=few, init=init)
 
     def _bound(self, x, draws):
         """Return the evidence lower bound of each row of a tensor, by these standardised codes."""
