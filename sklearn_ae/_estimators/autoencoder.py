@@ -102,7 +102,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         What trained it.
     is_pca_ : bool
         Whether training did not help on the held-out rows, so that the model is the PCA of all
-        rows. The curves and `best_loss_` then tell of the attempt.
+        rows; for "log_loss" and "poisson" what is PCA for that loss, or the mean of X if that loses
+        less. The curves and `best_loss_` then tell of the attempt.
     n_iter_ : int
         Number of epochs.
     loss_curve_ : list of float
@@ -129,6 +130,16 @@ class AutoencoderTransformer(BaseAutoencoder):
     smallest held-out loss are kept if a one-sided paired t test (p < 0.01) finds them better on
     the held-out rows than that PCA. Otherwise it becomes the PCA of all rows.
 
+    What is promised is therefore about the loss that is asked for, beyond chance, and for
+    ``init="pca"``, without a constraint and with rows held out. "squared_error": never worse than
+    PCA. "log_loss" and "poisson": never worse than the linear encoder and decoder that lose least
+    through the same link (generalised PCA; Collins et al. 2001), nor than the mean of X; nothing is
+    said of their squared error. A callable: never worse, by it, than PCA.
+
+    For "poisson" the encoder is given log(1 + x). The exponential is taken as it is up to the
+    largest count of each column of the training rows and grows linearly from there, so that a row
+    ten times as large as any before has a large reconstruction, not an infinite one.
+
     After `fit` the code is centred and turned to its principal axes, so its components are
     uncorrelated and in the order of their variance, in units of the scale; the decoder turns with
     it, so reconstructions stay as they were. Not so where something cares which way the units
@@ -140,6 +151,9 @@ class AutoencoderTransformer(BaseAutoencoder):
     References
     ----------
     Baldi & Hornik (1989). Neural networks and principal component analysis. Neural Networks 2.
+
+    Collins, Dasgupta, Schapire (2001). A generalization of principal components analysis to the
+    exponential family. NeurIPS.
 
     Hinton & Salakhutdinov (2006). Reducing the dimensionality of data with neural networks.
     Science 313.
