@@ -43,6 +43,7 @@ FEW_COMPONENTS = (128, 64)  # what hidden_layer_sizes="auto" is for a code narro
 LEFT_TO_THE_DATA = {  # constraints of parameters that may be "auto"
     "hidden_layer_sizes": [StrOptions({"auto"}), "array-like", Whole()],
     "init": [StrOptions({"auto", "pca", "random"})],
+    "max_iter": [StrOptions({"auto"}), Whole()],
 }
 
 

@@ -75,8 +75,10 @@ class ContractiveAutoencoder(BaseAutoencoder):
     learning_rate_init : float, default=0.01
         Step size. It stays constant; what is kept is the moving average of the weights (Polyak &
         Juditsky 1992), which settles all the same.
-    max_iter : int, default=500
-        Largest number of epochs, that is passes over X.
+    max_iter : int or "auto", default="auto"
+        Largest number of epochs, that is passes over X. "auto" is 500; where
+        ``hidden_layer_sizes="auto"`` gives the code sigmoid units it is 20, or as many as take 300
+        steps: features that are trained for long get worse.
     tol : float, default=1e-3
         Smallest decrease of the loss that counts as one. For the squared error it is a share of the
         variance.
@@ -185,7 +187,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
         solver="adam",
         batch_size="auto",
         learning_rate_init=0.01,
-        max_iter=500,
+        max_iter="auto",
         tol=1e-3,
         n_iter_no_change=12,
         early_stopping="auto",

@@ -1,6 +1,5 @@
 """DenoisingAutoencoder: reconstruct the clean row from a damaged one."""
 
-import inspect
 from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -43,10 +42,11 @@ class DenoisingAutoencoder(BaseAutoencoder):
         that zero is not among), "gaussian" adds noise, "salt_and_pepper" sets values to the
         smallest or largest of their column, "swap" takes them from other rows. Or an object of
         `sklearn_ae.corruptions`, or any ``corruption(x, generator)``.
-    noise_level : float, default=0.3
+    noise_level : float or "auto", default="auto"
         How much: for "gaussian" the standard deviation in the units of X, else the probability that
-        a value is damaged. 0 makes this an `AutoencoderTransformer`. A noise that is an object has
-        a level of its own.
+        a value is damaged. "auto" is 0.3; for "gaussian" it is half the root of the mean variance
+        of the columns. 0 makes this an `AutoencoderTransformer`. A noise that is an object has a
+        level of its own.
     emphasis : float, default=0.0
         How much more the damaged values count (Vincent et al. 2010): those that the noise left as
         they were count ``1 - emphasis``. With 1 the net is asked for the damaged values only.
@@ -82,8 +82,10 @@ class DenoisingAutoencoder(BaseAutoencoder):
     learning_rate_init : float, default=0.01
         Step size. It stays constant; what is kept is the moving average of the weights (Polyak &
         Juditsky 1992), which settles all the same.
-    max_iter : int, default=500
-        Largest number of epochs, that is passes over X.
+    max_iter : int or "auto", default="auto"
+        Largest number of epochs, that is passes over X. "auto" is 500; where
+        ``hidden_layer_sizes="auto"`` gives the code sigmoid units it is 20, or as many as take 300
+        steps: features that are trained for long get worse.
     tol : float, default=1e-3
         Smallest decrease of the loss that counts as one. For the squared error it is a share of the
         variance.
@@ -189,7 +191,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         **BaseAutoencoder._parameter_constraints,
         **LEFT_TO_THE_DATA,
         "noise": [StrOptions(set(NOISES)), callable],
-        "noise_level": [Interval(Real, 0, None, closed="left")],
+        "noise_level": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "emphasis": [Interval(Real, 0, 1, closed="both")],
     }
 
@@ -198,7 +200,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         n_components=2,
         *,
         noise="masking",
-        noise_level=0.3,
+        noise_level="auto",
         emphasis=0.0,
         hidden_layer_sizes="auto",
         activation="silu",
@@ -209,7 +211,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         solver="adam",
         batch_size="auto",
         learning_rate_init=0.01,
-        max_iter=500,
+        max_iter="auto",
         tol=1e-3,
         n_iter_no_change=12,
         early_stopping="auto",
@@ -265,19 +267,20 @@ class DenoisingAutoencoder(BaseAutoencoder):
         self._check_level()
         noise = self.noise
         if isinstance(noise, str):
-            noise = NOISES[noise](self.noise_level)
-        return self._make_recipe(wide=MLP((), code_activation="logistic"), corruption=noise)
+            kind, level = NOISES[noise], self.noise_level
+            noise = kind(0.3) if level == "auto" and kind is not GaussianNoise else kind(level)
+        wide = MLP((), code_activation="logistic")
+        return self._make_recipe(wide=wide, corruption=noise)
 
     def _check_level(self):
-        default = inspect.signature(type(self).__init__).parameters["noise_level"].default
+        if self.noise_level == "auto":
+            return
         if not isinstance(self.noise, str):
-            if self.noise_level != default:
-                raise ValueError(
-                    f"noise_level={self.noise_level!r} and noise={self.noise!r} are both given, "
-                    "but such a noise has its own level. Set it there, or leave noise_level at "
-                    f"{default}."
-                )
-        elif self.noise != "gaussian" and self.noise_level > 1:
+            raise ValueError(
+                f"noise_level={self.noise_level!r} and noise={self.noise!r} are both given, "
+                "but such a noise has its own level. Set it there, or leave noise_level at 'auto'."
+            )
+        if self.noise != "gaussian" and self.noise_level > 1:
             raise ValueError(
                 f"noise_level={self.noise_level!r} is the probability that noise={self.noise!r} "
                 "damages a value, and cannot exceed 1. Only the level of 'gaussian' is in the "

@@ -148,7 +148,8 @@ def continued_module(recipe, before, n_features, dtype):
 
 def monitor_of(recipe, held_out):
     """Return what ends a training that has rows held out, or None."""
-    return Monitor(held_out, tol=recipe.tol, n_iter_no_change=recipe.n_iter_no_change)
+    n_epochs = recipe.max_iter if recipe.counts_epochs else None
+    return Monitor(held_out, recipe.tol, recipe.n_iter_no_change, n_epochs)
 
 
 def run(net, rows, recipe):

@@ -11,6 +11,8 @@ init                 "pca" starts at the principal axes, and goes back there if 
                      does, unless the architecture is the one of wide codes
 wide_architecture    what takes the place of the architecture if a code that something constrains
                      is at least as wide as the data; None if nothing does
+max_iter             "auto" is 500, but few for that architecture, which are then all there shall be
+                     (``counts_epochs``)
 solver, alpha, ...   as the parameters of `AutoencoderTransformer` of the same names
 ===================  ========================================================================
 
@@ -20,6 +22,7 @@ A family of estimators whose module, start, end, objective or batches are its ow
 """
 
 from dataclasses import dataclass, fields, replace
+from math import ceil
 
 from sklearn.base import clone
 
@@ -27,6 +30,9 @@ from .loader import FEW_ROWS
 from .module import AutoencoderModule
 from .objective import Objective
 from .start import check_linear_paths, start_at_pca, turn_to_principal_axes
+
+MAX_ITER = 500
+WIDE_EPOCHS, WIDE_STEPS = 20, 300  # at least, of wide codes: features that are trained on get worse
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Recipe:
     solver: str = "adam"
     batch_size: object = "auto"
     learning_rate_init: float = 0.01
-    max_iter: int = 500
+    max_iter: object = MAX_ITER
     tol: float = 1e-3
     n_iter_no_change: int = 12
     early_stopping: object = "auto"
@@ -54,6 +60,7 @@ class Recipe:
     callbacks: object = None
     net_params: object = None
     wide_architecture: object = None
+    counts_epochs: bool = False
 
     def build(self, n_features):
         """Return the module around a new encoder and decoder, not yet scaled to the data."""
@@ -145,17 +152,21 @@ class Recipe:
         for part in (parts["loss"], parts["penalty"], parts["corruption"]):
             if hasattr(part, "fit"):
                 part.fit(X)
-        return replace(self, **parts).settled(X.shape[1])
+        return replace(self, **parts).settled(*X.shape)
 
-    def settled(self, n_features):
-        """Return a recipe in which the width of the data has decided what was left to it."""
+    def settled(self, n_rows, n_features):
+        """Return a recipe in which the shape of the data has decided what was left to it."""
         is_wide = self.n_components >= n_features and self.is_constrained
+        settled = replace(self, wide_architecture=None)
         if self.wide_architecture is not None and is_wide:
-            return replace(
-                self, architecture=self.wide_architecture, init="random", wide_architecture=None
-            )
-        init = "pca" if self.init == "auto" else self.init
-        return replace(self, init=init, wide_architecture=None)
+            settled = replace(settled, architecture=self.wide_architecture, init="random")
+            if self.max_iter == "auto":
+                n_steps = ceil(n_rows / self.automatic_batch_size(n_rows))
+                n_epochs = max(WIDE_EPOCHS, ceil(WIDE_STEPS / n_steps))
+                settled = replace(settled, max_iter=n_epochs, counts_epochs=True)
+        init = "pca" if settled.init == "auto" else settled.init
+        max_iter = MAX_ITER if settled.max_iter == "auto" else settled.max_iter
+        return replace(settled, init=init, max_iter=max_iter)
 
     def steps_like(self, other):
         """Whether steps are taken as another recipe takes them, but for the size of the batches."""

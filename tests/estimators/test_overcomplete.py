@@ -65,6 +65,13 @@ def test_net_is_a_bottleneck_for_a_narrow_code_and_one_layer_for_a_wide_one(
     assert (encoder.output_activation is None) == (len(widths) > 1)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("n_rows", "n_epochs"), [(1797, 20), (200, 43)])
+def test_wide_code_is_trained_for_the_epochs_that_it_is_meant_to_be(n_rows, n_epochs):
+    fitted = ContractiveAutoencoder(70, random_state=0).fit(load_digits().data[:n_rows])
+    assert fitted.n_iter_ == n_epochs
+
+
 @pytest.mark.parametrize(
     "params", [{"hidden_layer_sizes": (128, 64)}, {"init": "pca"}, {"architecture": MLP((32,))}]
 )

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.random import RandomState
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..._base import FEW_COMPONENTS, LEFT_TO_THE_DATA, BaseAutoencoder, segment
@@ -70,10 +70,11 @@ class VariationalAutoencoder(BaseAutoencoder):
         Where training starts. "pca" needs linear paths; "random" builds none. "auto" is "pca" for
         the squared error, and "random" for losses that decode through a link, unless there is an
         `architecture`.
-    alpha : float, default=0.0
+    alpha : float or "auto", default="auto"
         Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
         More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths
-        it keeps it nearer to the mean.
+        it keeps it nearer to the mean. "auto" is 0.3 for the squared error, and 0 for losses that
+        decode through a link.
     solver : {"adam", "sgd"}, default="adam"
         Optimizer: Adam, or stochastic gradient descent with Nesterov's momentum of 0.9.
     batch_size : int or "auto", default="auto"
@@ -190,7 +191,9 @@ class VariationalAutoencoder(BaseAutoencoder):
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
         **LEFT_TO_THE_DATA,
+        "max_iter": BaseAutoencoder._parameter_constraints["max_iter"],
         "beta": [Interval(Real, 0, None, closed="left")],
+        "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
     }
 
     def __init__(
@@ -203,7 +206,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         architecture=None,
         loss="squared_error",
         init="auto",
-        alpha=0.0,
+        alpha="auto",
         solver="adam",
         batch_size="auto",
         learning_rate_init=0.01,
@@ -337,11 +340,12 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     def _recipe(self):
         through_link = self.beta > 0 and hasattr(loss_of(self.loss), "link")
-        init = self.init
-        if init == "auto":
-            init = "random" if through_link and self.architecture is None else "pca"
+        chosen = {"init": "pca", "alpha": 0.3}
+        if through_link:
+            chosen = {"init": "random" if self.architecture is None else "pca", "alpha": 0.0}
+        own = {name: value for name, value in chosen.items() if getattr(self, name) == "auto"}
         few = THROUGH_LINK if through_link else FEW_COMPONENTS
-        return self._make_recipe(penalty=GaussianKL(self.beta), few=few, init=init)
+        return self._make_recipe(penalty=GaussianKL(self.beta), few=few, **own)
 
     def _bound(self, x, draws):
         """Return the evidence lower bound of each row of a tensor, by these standardised codes."""
