@@ -67,7 +67,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     max_iter : int or "auto", default="auto"
         Largest number of epochs, that is passes over X. "auto" is 500; where
         ``hidden_layer_sizes="auto"`` gives the code sigmoid units it is 20, or as many as take 300
-        steps: features that are trained for long get worse.
+        steps.
     tol : float, default=1e-3
         Smallest decrease of the loss that counts as one. For the squared error it is a share of the
         variance.

@@ -78,7 +78,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
     max_iter : int or "auto", default="auto"
         Largest number of epochs, that is passes over X. "auto" is 500; where
         ``hidden_layer_sizes="auto"`` gives the code sigmoid units it is 20, or as many as take 300
-        steps: features that are trained for long get worse.
+        steps.
     tol : float, default=1e-3
         Smallest decrease of the loss that counts as one. For the squared error it is a share of the
         variance.
@@ -135,12 +135,11 @@ class ContractiveAutoencoder(BaseAutoencoder):
     Notes
     -----
     Images with values in [0, 1], as features for a classifier: ``n_components=1000``,
-    ``architecture=MLP((), code_activation="logistic", tied=True)``, ``init="random"``,
     ``loss="log_loss"``, ``batch_size=100``, ``max_iter=20``, ``contraction=0.01``.
 
     The norm of the Jacobian does not change when the code is turned, so after `fit` the code is
     centred and turned to its principal axes, as for `AutoencoderTransformer`; not so if it has an
-    activation, as above.
+    activation, as a wide one does.
 
     References
     ----------

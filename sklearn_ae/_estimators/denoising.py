@@ -84,8 +84,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
         Juditsky 1992), which settles all the same.
     max_iter : int or "auto", default="auto"
         Largest number of epochs, that is passes over X. "auto" is 500; where
-        ``hidden_layer_sizes="auto"`` gives the code sigmoid units it is 20, or as many as take 300
-        steps: features that are trained for long get worse.
+        ``hidden_layer_sizes="auto"`` gives the code sigmoid units it is 20, or as many as take
+        1000 steps.
     tol : float, default=1e-3
         Smallest decrease of the loss that counts as one. For the squared error it is a share of the
         variance.
@@ -155,9 +155,11 @@ class DenoisingAutoencoder(BaseAutoencoder):
     After `fit` the code is centred and turned to its principal axes, as for
     `AutoencoderTransformer`.
 
+    The sigmoid units of a wide code make features for a classifier. To repair rows, a code narrower
+    than the data does better, or one with ``init="pca"``, which keeps linear paths.
+
     Images with values in [0, 1], as features for a classifier: ``n_components=1000``,
-    ``architecture=MLP((), code_activation="logistic")``, ``init="random"``, ``loss="log_loss"``,
-    ``batch_size=100``, ``max_iter=20``, with "gaussian" or "masking" of 0.5.
+    ``loss="log_loss"``, ``batch_size=100``, ``max_iter=20``, with "gaussian" or "masking" of 0.5.
 
     References
     ----------
@@ -179,7 +181,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
     >>> from sklearn_ae import DenoisingAutoencoder
     >>> X_train, X_test = train_test_split(load_digits().data, random_state=0)
     >>> damaged = X_test * (np.random.default_rng(0).random(X_test.shape) > 0.3)
-    >>> autoencoder = DenoisingAutoencoder(n_components=128, random_state=0).fit(X_train)
+    >>> autoencoder = DenoisingAutoencoder(n_components=32, random_state=0).fit(X_train)
     >>> repaired = autoencoder.denoise(damaged)
     >>> round(r2_score(X_test, damaged, multioutput="variance_weighted"), 1)
     0.1
@@ -270,7 +272,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
             kind, level = NOISES[noise], self.noise_level
             noise = kind(0.3) if level == "auto" and kind is not GaussianNoise else kind(level)
         wide = MLP((), code_activation="logistic")
-        return self._make_recipe(wide=wide, corruption=noise)
+        return self._make_recipe(wide=wide, wide_steps=1000, corruption=noise)
 
     def _check_level(self):
         if self.noise_level == "auto":

@@ -89,16 +89,29 @@ def started_module(recipe, X, weight, rows, seed):
     module = build_module(recipe, X.shape[1], X.dtype, seed)
     module.offset.copy_(torch.from_numpy(mean))
     module.scale.fill_(scale)
+    suit_data(module, recipe.loss, X, weight)
+    recipe.start(module, rows, seed)
+    return module
+
+
+def suit_data(module, loss, X, weight):
+    """Find in X what a module needs for a loss that has its own representation or range.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+    loss : callable
+    X : ndarray of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,) or None
+    """
     if module.represent is not None:
         mean, scale = moments(represented(module, X), weight)
         module.seen_offset.copy_(torch.from_numpy(mean))
         module.seen_scale.fill_(scale)
     if module.is_bounded:
-        low, high = recipe.loss.natural_range(X)
+        low, high = loss.natural_range(X)
         module.low.copy_(torch.from_numpy(low))
         module.high.copy_(torch.from_numpy(high))
-    recipe.start(module, rows, seed)
-    return module
 
 
 def loop_of(recipe, n_rows, n_epochs=None):

@@ -5,7 +5,7 @@ from math import ceil
 import numpy as np
 import torch
 
-from .build import Trained, build_module, build_net, loop_of, started_module
+from .build import Trained, build_module, build_net, loop_of, started_module, suit_data
 from .device import single_precision
 from .loader import Rows
 from .monitor import MAX_RESTARTS, Diverged, Monitor
@@ -38,7 +38,7 @@ def train(recipe, X, weight, seed, tasks=None, before=None):
     if before is None:
         module = started_module(recipe, X, weight, rows, seed)
     else:
-        module = continued_module(recipe, before, X.shape[1], X.dtype)
+        module = continued_module(recipe, before, X, weight, X.dtype)
     loop = loop_of(recipe, len(rows))
     net = build_net(recipe, module, monitor_of(recipe, held_out), Stepper(), seed, loop, tasks)
     run(net, rows, recipe)
@@ -73,7 +73,7 @@ def train_one_pass(recipe, X, weight, seed, before=None):
     if before is None:
         module = started_module(recipe, X, weight, rows, seed)
     else:
-        module = continued_module(recipe, before, X.shape[1], before.module.dtype)
+        module = continued_module(recipe, before, X, weight, before.module.dtype)
     resumed = before is not None and before.streaming and recipe.steps_like(before.recipe)
     stepper = Stepper(n_before=before.n_steps if resumed else 0)
     loop = loop_of(recipe, len(X), MAX_RESTARTS + 1)
@@ -117,15 +117,16 @@ def split(recipe, X, weight, seed):
     return Rows(X, weight, order[n_held_out:]), Rows(X, weight, order[:n_held_out])
 
 
-def continued_module(recipe, before, n_features, dtype):
+def continued_module(recipe, before, X, weight, dtype):
     """Return a module of the same weights as a trained one, to train on.
 
     Parameters
     ----------
     recipe : Recipe
     before : Trained
-    n_features : int
-        Of the rows to come.
+    X : ndarray of shape (n_samples, n_features)
+        The rows to come.
+    weight : ndarray of shape (n_samples,) or None
     dtype : dtype
 
     Raises
@@ -133,6 +134,7 @@ def continued_module(recipe, before, n_features, dtype):
     ValueError
         If the recipe asks for another module, or the rows are of another width.
     """
+    n_features = X.shape[1]
     fitted = len(before.module.offset), before.recipe.n_components
     if fitted != (n_features, recipe.n_components):
         raise ValueError(
@@ -142,7 +144,11 @@ def continued_module(recipe, before, n_features, dtype):
         )
     recipe.check_continues(before.recipe, before.module)
     module = build_module(recipe, n_features, dtype, before.seed)
-    load_arrays(module, arrays_of(before.module))
+    suit_data(module, recipe.loss, X, weight)
+    # What only one of two losses has in the module is new, or goes.
+    own = arrays_of(module)
+    known = {name: array for name, array in arrays_of(before.module).items() if name in own}
+    load_arrays(module, own | known)
     return module
 
 

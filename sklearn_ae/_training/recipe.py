@@ -11,8 +11,8 @@ init                 "pca" starts at the principal axes, and goes back there if 
                      does, unless the architecture is the one of wide codes
 wide_architecture    what takes the place of the architecture if a code that something constrains
                      is at least as wide as the data; None if nothing does
-max_iter             "auto" is 500, but few for that architecture, which are then all there shall be
-                     (``counts_epochs``)
+max_iter             "auto" is 500; for that architecture 20, or as many as take ``wide_steps``,
+                     which are then all there shall be (``counts_epochs``)
 solver, alpha, ...   as the parameters of `AutoencoderTransformer` of the same names
 ===================  ========================================================================
 
@@ -32,7 +32,7 @@ from .objective import Objective
 from .start import check_linear_paths, start_at_pca, turn_to_principal_axes
 
 MAX_ITER = 500
-WIDE_EPOCHS, WIDE_STEPS = 20, 300  # at least, of wide codes: features that are trained on get worse
+WIDE_EPOCHS = 20  # of wide codes, at least
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Recipe:
     callbacks: object = None
     net_params: object = None
     wide_architecture: object = None
+    wide_steps: int = 300
     counts_epochs: bool = False
 
     def build(self, n_features):
@@ -162,7 +163,7 @@ class Recipe:
             settled = replace(settled, architecture=self.wide_architecture, init="random")
             if self.max_iter == "auto":
                 n_steps = ceil(n_rows / self.automatic_batch_size(n_rows))
-                n_epochs = max(WIDE_EPOCHS, ceil(WIDE_STEPS / n_steps))
+                n_epochs = max(WIDE_EPOCHS, ceil(self.wide_steps / n_steps))
                 settled = replace(settled, max_iter=n_epochs, counts_epochs=True)
         init = "pca" if settled.init == "auto" else settled.init
         max_iter = MAX_ITER if settled.max_iter == "auto" else settled.max_iter

@@ -70,7 +70,7 @@ def train_nested_on(recipe, X, weight, seed, tasks, before):
     """Train a nested autoencoder on from what was trained before; as `train_nested` otherwise."""
     rows, held_out = split(recipe, X, weight, seed)
     loop = loop_of(recipe, len(rows))
-    module = continued_module(recipe, before, X.shape[1], X.dtype)
+    module = continued_module(recipe, before, X, weight, X.dtype)
     net = build_net(recipe, module, monitor_of(recipe, held_out), Stepper(), seed, loop, tasks)
     run(net, rows, recipe)
     curve = reconstruction_curve(module, rows if held_out is None else held_out)
