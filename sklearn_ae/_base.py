@@ -42,6 +42,13 @@ from .architectures import MLP
 from .architectures._activations import ACTIVATIONS
 from .losses import LOSSES, loss_of
 
+FEW_COMPONENTS = (128, 64)  # what hidden_layer_sizes="auto" is for a code narrower than the data
+LEFT_TO_THE_DATA = {  # constraints of parameters that may be "auto"
+    "hidden_layer_sizes": [StrOptions({"auto"}), "array-like", Whole()],
+    "init": [StrOptions({"auto", "pca", "random"})],
+    "max_iter": [StrOptions({"auto"}), Whole()],
+}
+
 
 class BaseAutoencoder(
     CallbackSupportMixin,
@@ -339,19 +346,22 @@ class BaseAutoencoder(
     def _recipe(self):
         """Return the recipe that the parameters ask for, after a look at what does not fit."""
 
-    def _make_recipe(self, mlp=None, **own):
+    def _make_recipe(self, mlp=None, few=FEW_COMPONENTS, wide=None, **own):
         """Return a recipe whose fields are the parameters of the same names, but for its own ones.
 
-        Without an `architecture` there is an `MLP`, with further parameters `mlp`.
+        Without an `architecture` there is an `MLP`, with further parameters `mlp`. Where its widths
+        are "auto" they are `few`, and for a wide code there is the architecture `wide`, if any.
         """
         given = self.get_params(deep=False)
         values = self._recipe_class.chosen_from(given) | {"loss": loss_of(self.loss)} | own
         check_parts(self, values)
         if self.architecture is None:
-            skip = given.get("init") == "pca"
-            values["architecture"] = MLP(
-                self.hidden_layer_sizes, self.activation, skip=skip, **mlp or {}
-            )
+            init, sizes = values.get("init"), self.hidden_layer_sizes
+            if isinstance(sizes, str):  # "auto"
+                sizes = few
+                values["wide_architecture"] = None if init == "pca" else wide
+            skip = init in ("pca", "auto")
+            values["architecture"] = MLP(sizes, self.activation, skip=skip, **mlp or {})
         return self._recipe_class(**values)
 
     def _train(self, recipe, X, weight, seed, tasks, before):

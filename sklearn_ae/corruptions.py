@@ -20,8 +20,14 @@ class GaussianNoise(BaseEstimator):
 
     Parameters
     ----------
-    scale : float, default=0.1
-        Standard deviation of the noise, in the units of the data.
+    scale : float or "auto", default=0.1
+        Standard deviation of the noise, in the units of the data. "auto" is half the root of the
+        mean variance of their columns.
+
+    Attributes
+    ----------
+    scale_ : float
+        What "auto" has found in the data seen in `fit`.
 
     References
     ----------
@@ -40,15 +46,34 @@ class GaussianNoise(BaseEstimator):
     def __init__(self, scale=0.1):
         self.scale = scale
 
+    def fit(self, X):
+        """Learn how large the noise is.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Training data.
+
+        Returns
+        -------
+        self : object
+            The corruption.
+        """
+        if self.scale == "auto":
+            self.scale_ = 0.5 * float(np.sqrt(X.var(axis=0, dtype=np.float64).mean()))
+        return self
+
     def __call__(self, x, generator):
         """Return a corrupted copy of x."""
         noise = torch.empty_like(x).normal_(generator=generator)
-        return x + self.scale * noise
+        return x + (self.scale_ if self.scale == "auto" else self.scale) * noise
 
     def check(self, X):
-        """Raise ValueError unless the scale is a number of at least 0."""
-        if not (_is_number(self.scale) and 0 <= self.scale < np.inf):
-            raise ValueError(f"scale={self.scale!r} of GaussianNoise must be a number >= 0.")
+        """Raise ValueError unless the scale is "auto" or a number of at least 0."""
+        if self.scale != "auto" and not (_is_number(self.scale) and 0 <= self.scale < np.inf):
+            raise ValueError(
+                f"scale={self.scale!r} of GaussianNoise must be 'auto' or a number >= 0."
+            )
 
     @property
     def does_nothing(self):

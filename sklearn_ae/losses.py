@@ -9,6 +9,9 @@ have, and what happens without:
 ``link(natural)``         maps the decoder's output to the data; without, the scaling is undone
 ``tangent(mean)``         natural parameter of a mean, and its derivative: the start at PCA through
                           a link
+``represent(x)``          what the encoder is given in place of x
+``natural_range(X)``      natural parameters of each column of training data between which the link
+                          is taken as it is; beyond them its argument grows like a logarithm
 ``has_noise``             whether its distribution has a variance that is learned (normal)
 ``log_normaliser(x)``     what minus its values lack to be a log-likelihood; without, nothing
 ``cumulant, variance``    of the natural parameter: rows with gaps can be filled by a variational
@@ -16,11 +19,14 @@ have, and what happens without:
 ========================  =======================================================================
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.base import BaseEstimator
 
 __all__ = ["LogLoss", "Poisson", "SquaredError"]
+
+RARE = 5.0  # nats below the mean of a column: a rate that is as good as none
 
 
 class SquaredError(BaseEstimator):
@@ -88,8 +94,9 @@ class LogLoss(BaseEstimator):
 
     def tangent(self, mean):
         """Return the natural parameter of a mean, and its derivative there."""
-        mean = mean.clip(0.05, 0.95)  # a column that is always 0 has no finite logit
-        return torch.logit(mean), 1 / (mean * (1 - mean))
+        natural = torch.logit(mean.clip(1e-4, 1 - 1e-4))  # one that is always 0 has no finite logit
+        mean = mean.clip(0.05, 0.95)  # near the ends a line is no guide
+        return natural, 1 / (mean * (1 - mean))
 
     def cumulant(self, natural):
         """Return the cumulant function of a Bernoulli variable."""
@@ -107,7 +114,9 @@ class LogLoss(BaseEstimator):
 class Poisson(BaseEstimator):
     """Half the mean Poisson deviance over the features of a row: for counts.
 
-    The decoder's output passes through an exponential.
+    The decoder's output passes through an exponential, whose argument grows like a logarithm beyond
+    what the training rows have seen; the encoder is given ``log(1 + x)``. So a row much larger than
+    any before has a larger reconstruction, and not an infinite one.
 
     Examples
     --------
@@ -130,15 +139,36 @@ class Poisson(BaseEstimator):
                 "Use loss='squared_error' for data that can be negative."
             )
 
+    def represent(self, x):
+        """Return what the encoder is given: after the link, a line in raw counts would explode."""
+        return torch.log1p(x)
+
+    def natural_range(self, X):
+        """Return what the link takes as it is, for each column: up to the largest count seen.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+
+        Returns
+        -------
+        low, high : ndarray of shape (n_features,)
+            Natural parameters.
+        """
+        least = 0.5 / len(X)  # of a column without counts
+        mean = np.maximum(X.mean(axis=0, dtype=np.float64), least)
+        return np.log(mean) - RARE, np.log(np.maximum(X.max(axis=0), mean))
+
     def link(self, natural):
         """Return the mean that belongs to a natural parameter: the exponential."""
         return torch.exp(natural)
 
     def tangent(self, mean):
         """Return the natural parameter of a mean, and its derivative there."""
+        natural = mean.clamp_min(1e-6).log()
         # A column of rare counts has a steep logarithm: far from its mean, a line is no guide.
         mean = mean.clamp_min(max(0.1 * mean.mean().item(), 1e-6))
-        return mean.log(), 1 / mean
+        return natural, 1 / mean
 
     def log_normaliser(self, x):
         """Return what half the deviance leaves out, since it depends on x alone."""

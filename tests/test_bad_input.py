@@ -15,6 +15,7 @@ from sklearn_ae import (
     AutoencoderImputer,
     AutoencoderOutlierDetector,
     AutoencoderTransformer,
+    NestedAutoencoder,
     VariationalAutoencoder,
 )
 from sklearn_ae.architectures import MLP
@@ -230,8 +231,10 @@ def test_architecture_and_its_parts_cannot_both_be_given(name, value):
 
 
 def test_default_widths_beside_an_architecture_are_fine_in_any_container():
-    default = quick().hidden_layer_sizes
-    quick(architecture=MLP((5,)), hidden_layer_sizes=list(default)).fit(X)
+    default = NestedAutoencoder().hidden_layer_sizes
+    NestedAutoencoder(2, architecture=MLP((5,)), hidden_layer_sizes=list(default), max_iter=1).fit(
+        X
+    )
 
 
 def test_start_at_pca_needs_a_linear_path():

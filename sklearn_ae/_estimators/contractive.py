@@ -4,7 +4,8 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._base import BaseAutoencoder
+from .._base import LEFT_TO_THE_DATA, BaseAutoencoder
+from ..architectures import MLP
 from ..penalties import JACOBIANS, Contractive
 
 
@@ -44,9 +45,10 @@ class ContractiveAutoencoder(BaseAutoencoder):
     curvature : float, default=0.0
         Weight of the squared change of the Jacobian under small random displacements (Rifai et al.
         2011b), which makes it vary slowly.
-    hidden_layer_sizes : int or sequence of int, default=(128, 64)
+    hidden_layer_sizes : "auto", int or sequence of int, default="auto"
         Width of each hidden layer of the encoder; the decoder has them in reverse. Empty for a
-        linear autoencoder.
+        linear autoencoder. "auto" is (128, 64) for a code narrower than the data. A code as wide or
+        wider that something constrains gets no hidden layer, but sigmoid units of its own.
     activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
         Activation of the hidden layers.
     architecture : object, default=None
@@ -58,8 +60,9 @@ class ContractiveAutoencoder(BaseAutoencoder):
         What is lost. "squared_error" for real values, relative to their variance; "log_loss" for
         values in [0, 1], decoded through a sigmoid; "poisson" for counts, decoded through an
         exponential. A callable ``loss(reconstruction, x)`` returns one value per row.
-    init : {"pca", "random"}, default="pca"
-        Where training starts. "pca" needs linear paths; "random" builds none.
+    init : {"auto", "pca", "random"}, default="auto"
+        Where training starts. "pca" needs linear paths; "random" builds none. "auto" is "pca",
+        unless ``hidden_layer_sizes="auto"`` gives the code sigmoid units: then it is "random".
     alpha : float, default=0.3
         Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
         More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths
@@ -72,8 +75,10 @@ class ContractiveAutoencoder(BaseAutoencoder):
     learning_rate_init : float, default=0.01
         Step size. It stays constant; what is kept is the moving average of the weights (Polyak &
         Juditsky 1992), which settles all the same.
-    max_iter : int, default=500
-        Largest number of epochs, that is passes over X.
+    max_iter : int or "auto", default="auto"
+        Largest number of epochs, that is passes over X. "auto" is 500; where
+        ``hidden_layer_sizes="auto"`` gives the code sigmoid units it is 20, or as many as take 300
+        steps.
     tol : float, default=1e-3
         Smallest decrease of the loss that counts as one. For the squared error it is a share of the
         variance.
@@ -132,12 +137,11 @@ class ContractiveAutoencoder(BaseAutoencoder):
     Notes
     -----
     Images with values in [0, 1], as features for a classifier: ``n_components=1000``,
-    ``architecture=MLP((), code_activation="logistic", tied=True)``, ``init="random"``,
     ``loss="log_loss"``, ``batch_size=100``, ``max_iter=20``, ``contraction=0.01``.
 
     The norm of the Jacobian does not change when the code is turned, so after `fit` the code is
     centred and turned to its principal axes, as for `AutoencoderTransformer`; not so if it has an
-    activation, as above.
+    activation, as a wide one does.
 
     References
     ----------
@@ -162,6 +166,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
+        **LEFT_TO_THE_DATA,
         "contraction": [Interval(Real, 0, None, closed="left")],
         "jacobian": [StrOptions(set(JACOBIANS))],
         "curvature": [Interval(Real, 0, None, closed="left")],
@@ -174,16 +179,16 @@ class ContractiveAutoencoder(BaseAutoencoder):
         contraction=0.03,
         jacobian="auto",
         curvature=0.0,
-        hidden_layer_sizes=(128, 64),
+        hidden_layer_sizes="auto",
         activation="silu",
         architecture=None,
         loss="squared_error",
-        init="pca",
+        init="auto",
         alpha=0.3,
         solver="adam",
         batch_size="auto",
         learning_rate_init=0.01,
-        max_iter=500,
+        max_iter="auto",
         tol=1e-3,
         n_iter_no_change=12,
         early_stopping="auto",
@@ -222,4 +227,5 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     def _recipe(self):
         penalty = Contractive(self.contraction, self.jacobian, curvature=self.curvature)
-        return self._make_recipe(penalty=penalty, mlp={"tied": not penalty.does_nothing})
+        wide = MLP((), code_activation="logistic", tied=True)
+        return self._make_recipe(penalty=penalty, mlp={"tied": not penalty.does_nothing}, wide=wide)

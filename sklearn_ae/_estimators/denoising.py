@@ -1,11 +1,11 @@
 """DenoisingAutoencoder: reconstruct the clean row from a damaged one."""
 
-import inspect
 from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._base import BaseAutoencoder
+from .._base import LEFT_TO_THE_DATA, BaseAutoencoder
+from ..architectures import MLP
 from ..corruptions import GaussianNoise, Masking, SaltAndPepper, SwapNoise
 
 NOISES = {
@@ -42,16 +42,18 @@ class DenoisingAutoencoder(BaseAutoencoder):
         that zero is not among), "gaussian" adds noise, "salt_and_pepper" sets values to the
         smallest or largest of their column, "swap" takes them from other rows. Or an object of
         `sklearn_ae.corruptions`, or any ``corruption(x, generator)``.
-    noise_level : float, default=0.3
+    noise_level : float or "auto", default="auto"
         How much: for "gaussian" the standard deviation in the units of X, else the probability that
-        a value is damaged. 0 makes this an `AutoencoderTransformer`. A noise that is an object has
-        a level of its own.
+        a value is damaged. "auto" is 0.3; for "gaussian" it is half the root of the mean variance
+        of the columns. 0 makes this an `AutoencoderTransformer`. A noise that is an object has a
+        level of its own.
     emphasis : float, default=0.0
         How much more the damaged values count (Vincent et al. 2010): those that the noise left as
         they were count ``1 - emphasis``. With 1 the net is asked for the damaged values only.
-    hidden_layer_sizes : int or sequence of int, default=(128, 64)
+    hidden_layer_sizes : "auto", int or sequence of int, default="auto"
         Width of each hidden layer of the encoder; the decoder has them in reverse. Empty for a
-        linear autoencoder.
+        linear autoencoder. "auto" is (128, 64) for a code narrower than the data. A code as wide or
+        wider that something constrains gets no hidden layer, but sigmoid units of its own.
     activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
         Activation of the hidden layers.
     architecture : object, default=None
@@ -65,8 +67,9 @@ class DenoisingAutoencoder(BaseAutoencoder):
         What is lost. "squared_error" for real values, relative to their variance; "log_loss" for
         values in [0, 1], decoded through a sigmoid; "poisson" for counts, decoded through an
         exponential. A callable ``loss(reconstruction, x)`` returns one value per row.
-    init : {"pca", "random"}, default="pca"
-        Where training starts. "pca" needs linear paths; "random" builds none.
+    init : {"auto", "pca", "random"}, default="auto"
+        Where training starts. "pca" needs linear paths; "random" builds none. "auto" is "pca",
+        unless ``hidden_layer_sizes="auto"`` gives the code sigmoid units: then it is "random".
     alpha : float, default=0.3
         Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
         More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths
@@ -79,8 +82,10 @@ class DenoisingAutoencoder(BaseAutoencoder):
     learning_rate_init : float, default=0.01
         Step size. It stays constant; what is kept is the moving average of the weights (Polyak &
         Juditsky 1992), which settles all the same.
-    max_iter : int, default=500
-        Largest number of epochs, that is passes over X.
+    max_iter : int or "auto", default="auto"
+        Largest number of epochs, that is passes over X. "auto" is 500; where
+        ``hidden_layer_sizes="auto"`` gives the code sigmoid units it is 20, or as many as take
+        1000 steps.
     tol : float, default=1e-3
         Smallest decrease of the loss that counts as one. For the squared error it is a share of the
         variance.
@@ -152,9 +157,11 @@ class DenoisingAutoencoder(BaseAutoencoder):
     After `fit` the code is centred and turned to its principal axes, as for
     `AutoencoderTransformer`.
 
+    The sigmoid units of a wide code make features for a classifier. To repair rows, a code narrower
+    than the data does better, or one with ``init="pca"``, which keeps linear paths.
+
     Images with values in [0, 1], as features for a classifier: ``n_components=1000``,
-    ``architecture=MLP((), code_activation="logistic")``, ``init="random"``, ``loss="log_loss"``,
-    ``batch_size=100``, ``max_iter=20``, with "gaussian" or "masking" of 0.5.
+    ``loss="log_loss"``, ``batch_size=100``, ``max_iter=20``, with "gaussian" or "masking" of 0.5.
 
     References
     ----------
@@ -176,7 +183,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
     >>> from sklearn_ae import DenoisingAutoencoder
     >>> X_train, X_test = train_test_split(load_digits().data, random_state=0)
     >>> damaged = X_test * (np.random.default_rng(0).random(X_test.shape) > 0.3)
-    >>> autoencoder = DenoisingAutoencoder(n_components=128, random_state=0).fit(X_train)
+    >>> autoencoder = DenoisingAutoencoder(n_components=32, random_state=0).fit(X_train)
     >>> repaired = autoencoder.denoise(damaged)
     >>> round(r2_score(X_test, damaged, multioutput="variance_weighted"), 1)
     0.1
@@ -186,8 +193,9 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
+        **LEFT_TO_THE_DATA,
         "noise": [StrOptions(set(NOISES)), callable],
-        "noise_level": [Interval(Real, 0, None, closed="left")],
+        "noise_level": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "emphasis": [Interval(Real, 0, 1, closed="both")],
     }
 
@@ -196,18 +204,18 @@ class DenoisingAutoencoder(BaseAutoencoder):
         n_components=2,
         *,
         noise="masking",
-        noise_level=0.3,
+        noise_level="auto",
         emphasis=0.0,
-        hidden_layer_sizes=(128, 64),
+        hidden_layer_sizes="auto",
         activation="silu",
         architecture=None,
         loss="squared_error",
-        init="pca",
+        init="auto",
         alpha=0.3,
         solver="adam",
         batch_size="auto",
         learning_rate_init=0.01,
-        max_iter=500,
+        max_iter="auto",
         tol=1e-3,
         n_iter_no_change=12,
         early_stopping="auto",
@@ -263,19 +271,20 @@ class DenoisingAutoencoder(BaseAutoencoder):
         self._check_level()
         noise = self.noise
         if isinstance(noise, str):
-            noise = NOISES[noise](self.noise_level)
-        return self._make_recipe(corruption=noise)
+            kind, level = NOISES[noise], self.noise_level
+            noise = kind(0.3) if level == "auto" and kind is not GaussianNoise else kind(level)
+        wide = MLP((), code_activation="logistic")
+        return self._make_recipe(wide=wide, wide_steps=1000, corruption=noise)
 
     def _check_level(self):
-        default = inspect.signature(type(self).__init__).parameters["noise_level"].default
+        if self.noise_level == "auto":
+            return
         if not isinstance(self.noise, str):
-            if self.noise_level != default:
-                raise ValueError(
-                    f"noise_level={self.noise_level!r} and noise={self.noise!r} are both given, "
-                    "but such a noise has its own level. Set it there, or leave noise_level at "
-                    f"{default}."
-                )
-        elif self.noise != "gaussian" and self.noise_level > 1:
+            raise ValueError(
+                f"noise_level={self.noise_level!r} and noise={self.noise!r} are both given, "
+                "but such a noise has its own level. Set it there, or leave noise_level at 'auto'."
+            )
+        if self.noise != "gaussian" and self.noise_level > 1:
             raise ValueError(
                 f"noise_level={self.noise_level!r} is the probability that noise={self.noise!r} "
                 "damages a value, and cannot exceed 1. Only the level of 'gaussian' is in the "

@@ -45,11 +45,12 @@ class SparseAutoencoder(BaseAutoencoder):
         both have.
     target_activity : float, default=0.05
         For "kl": mean activity of a unit that costs nothing, in (0, 1).
-    n_active : int, default=10
-        For "top_k": number of units that each row uses in training.
+    n_active : int or "auto", default="auto"
+        For "top_k": number of units that each row uses in training. "auto" is a fortieth of the
+        units, but at least 10.
     n_active_transform : int, default=None
-        For "top_k": number of units that each row uses after training; None for `n_active`. About
-        three times as many suit a classifier better.
+        For "top_k": number of units that each row uses after training. None is `n_active`, or three
+        times as many if that is "auto": they suit a classifier better.
     hidden_layer_sizes : int or sequence of int, default=()
         Width of each hidden layer of the encoder; the decoder has them in reverse. Empty for a
         decoder that adds up `components_`.
@@ -178,7 +179,7 @@ class SparseAutoencoder(BaseAutoencoder):
     >>> autoencoder = SparseAutoencoder(128, sparsity="top_k", random_state=0).fit(X)
     >>> codes = autoencoder.transform(X)
     >>> int((codes[0] != 0).sum())
-    10
+    30
     >>> autoencoder.components_.shape
     (128, 64)
     """
@@ -188,7 +189,7 @@ class SparseAutoencoder(BaseAutoencoder):
         "sparsity": [StrOptions({"l1", "kl", "top_k"})],
         "strength": [Interval(Real, 0, None, closed="left"), None],
         "target_activity": [Interval(Real, 0, 1, closed="neither")],
-        "n_active": [Whole()],
+        "n_active": [StrOptions({"auto"}), Whole()],
         "n_active_transform": [Whole(), None],
     }
 
@@ -199,7 +200,7 @@ class SparseAutoencoder(BaseAutoencoder):
         sparsity="l1",
         strength=None,
         target_activity=0.05,
-        n_active=10,
+        n_active="auto",
         n_active_transform=None,
         hidden_layer_sizes=(),
         activation="silu",
@@ -272,9 +273,16 @@ class SparseAutoencoder(BaseAutoencoder):
             penalty = KLSparsity(**given, target=self.target_activity)
             mlp = {"code_activation": "logistic", "tied": True}
         else:
-            penalty, keep = None, TopK(self.n_active, k_transform=self.n_active_transform)
+            penalty, keep = None, self._top_k()
             mlp = {"code_activation": keep, "tied": True}
         return self._make_recipe(penalty=penalty, mlp={} if self.strength == 0 else mlp)
+
+    def _top_k(self):
+        k, k_transform = self.n_active, self.n_active_transform
+        if k == "auto":
+            k = max(self.n_components // 40, 10)
+            k_transform = 3 * k if k_transform is None else k_transform
+        return TopK(k, k_transform=k_transform)
 
     def _describe(self, X, weight):
         def activity_and_sparsity(rows):

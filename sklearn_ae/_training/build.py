@@ -7,7 +7,7 @@ import torch
 from sklearn.base import clone
 
 from .loader import ROWS_AT_A_TIME, Batches, Steps, as_tensor
-from .module import AutoencoderModule
+from .module import AutoencoderModule, represented
 from .net import AutoencoderNet
 from .pca import check_scale, moments
 from .random import seeded_construction
@@ -60,6 +60,7 @@ def build_module(recipe, n_features, dtype, seed):
     """
     with seeded_construction(seed):
         module = recipe.build(n_features)
+    module.suit(recipe.loss)
     module = module.to(as_tensor(np.empty(0, dtype)).dtype).eval()
     n_components = recipe.n_components
     with torch.no_grad():
@@ -92,8 +93,29 @@ def started_module(recipe, X, weight, rows, seed):
     module = build_module(recipe, X.shape[1], X.dtype, seed)
     module.offset.copy_(torch.from_numpy(mean))
     module.scale.fill_(scale)
+    suit_data(module, recipe.loss, X, weight)
     recipe.start(module, rows, seed)
     return module
+
+
+def suit_data(module, loss, X, weight):
+    """Find in X what a module needs for a loss that has its own representation or range.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+    loss : callable
+    X : ndarray of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,) or None
+    """
+    if module.represent is not None:
+        mean, scale = moments(represented(module, X), weight)
+        module.seen_offset.copy_(torch.from_numpy(mean))
+        module.seen_scale.fill_(scale)
+    if module.is_bounded:
+        low, high = loss.natural_range(X)
+        module.low.copy_(torch.from_numpy(low))
+        module.high.copy_(torch.from_numpy(high))
 
 
 def build_net(recipe, module, monitor, stepper, seed, loop, tasks=None):

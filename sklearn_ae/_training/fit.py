@@ -3,13 +3,14 @@
 from math import ceil
 
 import numpy as np
+import torch
 
-from .build import Trained, build_module, build_net, started_module
+from .build import Trained, build_module, build_net, started_module, suit_data
 from .device import single_precision
 from .loader import Rows
 from .module import runaway_rows, squared_errors
 from .monitor import MAX_RESTARTS, Diverged, Monitor
-from .start import turn_to_principal_axes
+from .start import start_at_mean
 from .state import arrays_of, load_arrays, progress_of, resume
 from .step import WARM_UP, Stepper
 
@@ -39,16 +40,20 @@ def train(recipe, X, weight, seed, tasks=None, before=None):
     if before is None:
         module = started_module(recipe, X, weight, rows, seed)
     else:
-        module = continued_module(recipe, before, X.shape[1], X.dtype)
+        module = continued_module(recipe, before, X, weight, X.dtype)
     loop = recipe.loop(len(rows))
-    net = build_net(recipe, module, monitor_of(recipe, held_out), Stepper(), seed, loop, tasks)
+    monitor = monitor_of(recipe, held_out, loop)
+    net = build_net(recipe, module, monitor, Stepper(), seed, loop, tasks)
     run(net, rows, recipe)
-    is_pca = before is None and is_better_as_pca(recipe, net.monitor, module, X)
-    if is_pca:
+    is_pca = before is None and is_better_as_pca(recipe, monitor, module, X)
+    is_mean = before is None and is_better_as_mean(recipe, module, held_out, monitor)
+    if is_pca or is_mean:
         recipe.start(module, Rows(X, weight), seed)
-    elif module.can_turn and _ignores_rotation(recipe.penalty):
-        turn_to_principal_axes(module, X, weight)
-    return Trained(module, net, recipe, seed, loop, is_pca)
+        if is_mean:
+            start_at_mean(module, recipe.loss)
+    else:
+        recipe.finish(module, X, weight)
+    return Trained(module, net, recipe, seed, loop, is_pca or is_mean)
 
 
 def train_one_pass(recipe, X, weight, seed, before=None):
@@ -71,7 +76,7 @@ def train_one_pass(recipe, X, weight, seed, before=None):
     if before is None:
         module = started_module(recipe, X, weight, rows, seed)
     else:
-        module = continued_module(recipe, before, X.shape[1], before.module.dtype)
+        module = continued_module(recipe, before, X, weight, before.module.dtype)
     resumed = before is not None and before.streaming and recipe.steps_like(before.recipe)
     stepper = Stepper(n_before=before.n_steps if resumed else 0)
     loop = recipe.loop(len(X), MAX_RESTARTS + 1)
@@ -116,15 +121,16 @@ def split(recipe, X, weight, seed):
     return Rows(X, weight, order[n_held_out:]), Rows(X, weight, order[:n_held_out])
 
 
-def continued_module(recipe, before, n_features, dtype):
+def continued_module(recipe, before, X, weight, dtype):
     """Return a module of the same weights as a trained one, to train on.
 
     Parameters
     ----------
     recipe : Recipe
     before : Trained
-    n_features : int
-        Of the rows to come.
+    X : ndarray of shape (n_samples, n_features)
+        The rows to come.
+    weight : ndarray of shape (n_samples,) or None
     dtype : dtype
 
     Raises
@@ -132,6 +138,7 @@ def continued_module(recipe, before, n_features, dtype):
     ValueError
         If the recipe asks for another module, or the rows are of another width.
     """
+    n_features = X.shape[1]
     fitted = len(before.module.offset), before.recipe.n_components
     if fitted != (n_features, recipe.n_components):
         raise ValueError(
@@ -141,13 +148,18 @@ def continued_module(recipe, before, n_features, dtype):
         )
     recipe.check_continues(before.recipe, before.module)
     module = build_module(recipe, n_features, dtype, before.seed)
-    load_arrays(module, arrays_of(before.module))
+    suit_data(module, recipe.loss, X, weight)
+    # What only one of two losses has in the module is new, or goes.
+    own = arrays_of(module)
+    known = {name: array for name, array in arrays_of(before.module).items() if name in own}
+    load_arrays(module, own | known)
     return module
 
 
-def monitor_of(recipe, held_out):
+def monitor_of(recipe, held_out, loop):
     """Return what ends a training that has rows held out, or None."""
-    return Monitor(held_out, tol=recipe.tol, n_iter_no_change=recipe.n_iter_no_change)
+    n_epochs = loop["max_epochs"] if recipe.counts_epochs else None
+    return Monitor(held_out, recipe.tol, recipe.n_iter_no_change, n_epochs)
 
 
 def run(net, rows, recipe):
@@ -200,6 +212,25 @@ def is_better_as_pca(recipe, monitor, module, X):
     return in_vain or len(runaway_rows(module, X, squared_errors(module, X))) > 0
 
 
-def _ignores_rotation(penalty):
-    """Whether a penalty would not care if the code was turned and shifted."""
-    return getattr(penalty, "ignores_rotation", penalty is None)
+def is_better_as_mean(recipe, module, held_out, monitor):
+    """Whether the mean of the data would lose less on the held-out rows than what is kept.
+
+    PCA cannot lose more than the mean on the rows it is fitted to, and hardly does on others; what
+    passes through a link can.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    module : AutoencoderModule
+    held_out : Rows or None
+    monitor : Monitor
+    """
+    may_return = recipe.init == "pca" and not recipe.is_constrained and held_out is not None
+    if not (may_return and hasattr(recipe.loss, "tangent")):
+        return False
+    with torch.no_grad():
+        x, weight, *_ = held_out.take(slice(0, len(held_out)))
+        x = x.to(module.offset)
+        values = recipe.loss(module.offset.expand_as(x), x).double()
+    values = values if weight is None else values * weight.to(values)
+    return bool(values.mean() < monitor.best_values_.double().mean())

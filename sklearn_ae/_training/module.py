@@ -47,6 +47,10 @@ class AutoencoderModule(nn.Module):
         Mean of the training data.
     scale : Tensor of shape ()
         Root of the mean variance of the training data: one number, so that the geometry stays.
+    seen_offset, seen_scale : Tensor
+        The same of what the encoder is given, if that is not the data itself.
+    low, high : Tensor of shape (n_features,)
+        What the link takes as it is, if it is bounded.
     """
 
     def __init__(self, encoder, decoder, n_features, link=None):
@@ -54,6 +58,8 @@ class AutoencoderModule(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
         self.link = link
+        self.represent = None
+        self.is_bounded = False
         self.register_buffer("offset", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(()))
 
@@ -80,9 +86,22 @@ class AutoencoderModule(nn.Module):
         """Return the codes of rows of data, shape (n_rows, n_components)."""
         return self.encoder(self.standardise(x))
 
+    def suit(self, loss):
+        """Make room for what a loss wants its data and its link to be."""
+        if hasattr(loss, "represent"):
+            self.represent = loss.represent
+            self.register_buffer("seen_offset", torch.zeros_like(self.offset))
+            self.register_buffer("seen_scale", torch.ones_like(self.scale))
+        if hasattr(loss, "natural_range"):
+            self.is_bounded = True
+            for name in ("low", "high"):
+                self.register_buffer(name, torch.zeros_like(self.offset))
+
     def standardise(self, x):
         """Return what the encoder is given for rows of data: centred, divided by one number."""
-        return (x - self.offset) / self.scale
+        if self.represent is None:
+            return (x - self.offset) / self.scale
+        return (self.represent(x) - self.seen_offset) / self.seen_scale
 
     def decode(self, code):
         """Return the rows of data that codes stand for, shape (n_rows, n_features)."""
@@ -91,8 +110,15 @@ class AutoencoderModule(nn.Module):
     def to_data(self, natural):
         """Return the rows of data that the decoder's output stands for."""
         if self.link is not None:
-            return self.link(natural)
+            return self.link(self.bounded(natural))
         return torch.addcmul(self.offset, natural, self.scale)
+
+    def bounded(self, natural):
+        """Return natural parameters that grow like a logarithm where no training row has been."""
+        if not self.is_bounded:
+            return natural
+        above, below = (natural - self.high).relu(), (self.low - natural).relu()
+        return natural.clamp(self.low, self.high) + above.log1p() - below.log1p()
 
     def forward(self, x):
         """Return reconstruction and code of rows of data."""
@@ -130,6 +156,24 @@ def in_batches(function, array, module, *shape):
             x = as_tensor(array[rows].astype(dtype, copy=False)).to(device)
             out[rows] = function(x).cpu().numpy()
     return out
+
+
+def represented(module, X):
+    """Return what the encoder of a module is given in place of the rows of an array.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+    X : ndarray of shape (n_samples, n_features)
+
+    Returns
+    -------
+    seen : ndarray of shape (n_samples, n_features)
+        X itself, if there is no such thing.
+    """
+    if module.represent is None:
+        return X
+    return in_batches(module.represent, X, module, X.shape[1])
 
 
 def codes_of(module, X):

@@ -7,13 +7,18 @@ architecture         ``build(n_features, n_components)`` returns encoder and dec
 loss                 ``loss(reconstruction, x)``, one value per row
 penalty, corruption  what constrains the code, or None
 emphasis             see `Objective`
-init                 "pca" starts at the principal axes, and goes back there if need be
+init                 "pca" starts at the principal axes, and goes back there if need be; "auto"
+                     does, unless the architecture is the one of wide codes
+wide_architecture    what takes the place of the architecture if a code that something constrains
+                     is at least as wide as the data; None if nothing does
+max_iter             "auto" is 500; for that architecture 20, or as many as take ``wide_steps``,
+                     which are then all there shall be (``counts_epochs``)
 solver, alpha, ...   as the parameters of `AutoencoderTransformer` of the same names
 ===================  ========================================================================
 
-A family of estimators whose module, start, objective or batches are its own subclasses `Recipe`
-beside its mathematics, adds fields if it needs any, and overrides `build`, `start`, `objective` or
-`automatic_batch_size`.
+A family of estimators whose module, start, end, objective or batches are its own subclasses
+`Recipe` beside its mathematics, adds fields if it needs any, and overrides `build`, `start`,
+`finish`, `objective` or `automatic_batch_size`.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -24,7 +29,10 @@ from sklearn.base import clone
 from .loader import FEW_ROWS
 from .module import AutoencoderModule
 from .objective import Objective
-from .start import check_linear_paths, start_at_pca
+from .start import check_linear_paths, start_at_pca, turn_to_principal_axes
+
+MAX_ITER = 500
+WIDE_EPOCHS = 20  # of wide codes, at least
 
 LONGEST_ROUND = 100  # steps
 
@@ -44,7 +52,7 @@ class Recipe:
     solver: str = "adam"
     batch_size: object = "auto"
     learning_rate_init: float = 0.01
-    max_iter: int = 500
+    max_iter: object = MAX_ITER
     tol: float = 1e-3
     n_iter_no_change: int = 12
     early_stopping: object = "auto"
@@ -53,6 +61,9 @@ class Recipe:
     device: str = "cpu"
     callbacks: object = None
     net_params: object = None
+    wide_architecture: object = None
+    wide_steps: int = 300
+    counts_epochs: bool = False
 
     def build(self, n_features):
         """Return the module around a new encoder and decoder, not yet scaled to the data."""
@@ -64,6 +75,12 @@ class Recipe:
         if self.init == "pca":
             check_linear_paths(module, self.architecture)
             start_at_pca(module, self.loss, self.n_components, rows, seed)
+
+    def finish(self, module, X, weight):
+        """Change a module that has been trained so that its code is easier to read."""
+        ignores_rotation = getattr(self.penalty, "ignores_rotation", self.penalty is None)
+        if module.can_turn and ignores_rotation:
+            turn_to_principal_axes(module, X, weight)
 
     def objective(self, module, seed):
         """Return what training minimises."""
@@ -181,7 +198,21 @@ class Recipe:
         for part in (parts["loss"], parts["penalty"], parts["corruption"]):
             if hasattr(part, "fit"):
                 part.fit(X)
-        return replace(self, **parts)
+        return replace(self, **parts).settled(*X.shape)
+
+    def settled(self, n_rows, n_features):
+        """Return a recipe in which the shape of the data has decided what was left to it."""
+        is_wide = self.n_components >= n_features and self.is_constrained
+        settled = replace(self, wide_architecture=None)
+        if self.wide_architecture is not None and is_wide:
+            settled = replace(settled, architecture=self.wide_architecture, init="random")
+            if self.max_iter == "auto":
+                n_steps = ceil(n_rows / self.automatic_batch_size(n_rows))
+                n_epochs = max(WIDE_EPOCHS, ceil(self.wide_steps / n_steps))
+                settled = replace(settled, max_iter=n_epochs, counts_epochs=True)
+        init = "pca" if settled.init == "auto" else settled.init
+        max_iter = MAX_ITER if settled.max_iter == "auto" else settled.max_iter
+        return replace(settled, init=init, max_iter=max_iter)
 
     def steps_like(self, other):
         """Whether steps are taken as another recipe takes them, but for the size of the batches."""

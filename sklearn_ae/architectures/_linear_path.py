@@ -107,6 +107,24 @@ class LinearPath(nn.Module):
                 bias.add_(layer.weight @ (axes @ centre))
 
     @torch.no_grad()
+    def rescale_output(self, centre, spread):
+        """Make the output what it was, less a centre, divided by a spread: one for each unit."""
+        last = self.layers[-1]
+        for layer in (last, self.skip):
+            if layer is not None:
+                layer.weight.div_(spread[:, None])
+        last.bias.sub_(centre).div_(spread)
+
+    @torch.no_grad()
+    def rescale_input(self, centre, spread):
+        """Take inputs less a centre, divided by a spread, for the same output."""
+        first, last = self.layers[0], self.layers[-1]
+        for layer, bias in ((first, first.bias), (self.skip, last.bias)):
+            if layer is not None:
+                bias.add_(layer.weight @ centre)
+                layer.weight.mul_(spread)
+
+    @torch.no_grad()
     def start_bent(self):
         """Make the network bend all over the data, ready to be trained to a curved map.
 

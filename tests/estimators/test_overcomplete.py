@@ -13,6 +13,7 @@ from sklearn_ae import (
     SparseAutoencoder,
     VariationalAutoencoder,
 )
+from sklearn_ae.architectures import MLP
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Training stopped at max_iter"),
@@ -48,6 +49,50 @@ def test_constrained_wide_code_reconstructs_digits_and_not_anything_else(name, d
     assert estimator.score(test) > 0.7
     assert estimator.score(test) > estimator.score(noise) + 0.4
     assert estimator.score(test) > estimator.score(shuffled) + 0.4
+
+
+def quick(kind, n_components, **params):
+    return kind(n_components, max_iter=1, random_state=0, **params)
+
+
+@pytest.mark.parametrize("kind", [DenoisingAutoencoder, ContractiveAutoencoder])
+@pytest.mark.parametrize(("n_components", "widths"), [(63, [128, 64, 63]), (64, [64])])
+def test_net_is_a_bottleneck_for_a_narrow_code_and_one_layer_for_a_wide_one(
+    kind, n_components, widths
+):
+    encoder = quick(kind, n_components).fit(load_digits().data[:100]).module_.encoder
+    assert [layer.weight.shape[0] for layer in encoder.layers] == widths
+    assert (encoder.output_activation is None) == (len(widths) > 1)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("n_rows", "n_epochs"), [(1797, 20), (200, 43)])
+def test_wide_code_is_trained_for_the_epochs_that_it_is_meant_to_be(n_rows, n_epochs):
+    fitted = ContractiveAutoencoder(70, random_state=0).fit(load_digits().data[:n_rows])
+    assert fitted.n_iter_ == n_epochs
+
+
+@pytest.mark.parametrize(
+    "params", [{"hidden_layer_sizes": (128, 64)}, {"init": "pca"}, {"architecture": MLP((32,))}]
+)
+@pytest.mark.parametrize("kind", [DenoisingAutoencoder, ContractiveAutoencoder])
+def test_net_of_a_wide_code_is_the_one_that_was_asked_for(kind, params):
+    module = quick(kind, 100, **params).fit(load_digits().data[:100]).module_
+    assert module.encoder.has_linear_path
+
+
+@pytest.mark.filterwarnings("ignore:n_components=100 is not below the 64 features")
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        (AutoencoderTransformer, {}),
+        (DenoisingAutoencoder, {"noise_level": 0}),
+        (ContractiveAutoencoder, {"contraction": 0}),
+    ],
+)
+def test_wide_code_that_nothing_constrains_keeps_the_net_of_a_narrow_one(kind, params):
+    module = quick(kind, 100, **params).fit(load_digits().data[:100]).module_
+    assert module.encoder.has_linear_path
 
 
 @pytest.mark.filterwarnings("ignore:n_components=128 is not below the 64 features")

@@ -18,7 +18,7 @@ KINDS = ["l1", "kl", "top_k"]
 PARTS = {
     "l1": {"penalty": L1(), "architecture": MLP((), code_activation="relu", unit_norm=True)},
     "kl": {"penalty": KLSparsity(), "architecture": MLP((), code_activation="logistic", tied=True)},
-    "top_k": {"architecture": MLP((), code_activation=TopK(10), tied=True)},
+    "top_k": {"architecture": MLP((), code_activation=TopK(10, k_transform=30), tied=True)},
 }
 
 

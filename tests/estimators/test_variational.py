@@ -298,6 +298,45 @@ def test_samples_of_probabilistic_pca_have_the_mean_and_covariance_of_its_signal
     assert error < 0.05 * np.linalg.norm(expected)
 
 
+@pytest.mark.parametrize("n_components", [2, 8])
+def test_samples_vary_as_held_out_rows_do(n_components):
+    train, test = train_test_split(load_digits().data, random_state=0)
+    model = VariationalAutoencoder(n_components, random_state=0).fit(train)
+    sample = model.sample(5000, random_state=0)
+    np.testing.assert_allclose(sample.mean(axis=0), test.mean(axis=0), atol=1.5)
+    assert sample.var(axis=0).sum() > 0.85 * model.reconstruct(test).var(axis=0).sum()
+    noise = model.noise_variance_ * train.shape[1]
+    assert sample.var(axis=0).sum() + noise == pytest.approx(test.var(axis=0).sum(), rel=0.15)
+
+
+@pytest.mark.parametrize("params", [{}, {"hidden_layer_sizes": ()}, {"init": "random"}], ids=repr)
+def test_codes_of_all_rows_together_have_the_mean_and_the_variance_of_the_prior(params):
+    model = quick(max_iter=20, **params).fit(X)
+    with torch.no_grad():
+        mean, log_variance = model.module_.distribution(torch.from_numpy(X))
+    second = (mean.square() + log_variance.exp()).mean(dim=0)
+    torch.testing.assert_close(mean.mean(dim=0), torch.zeros(2).double(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(second, torch.ones(2).double())
+
+
+def test_standardised_codes_reconstruct_as_before_and_diverge_less_from_the_prior():
+    model = quick(init="random", max_iter=20).fit(X)
+    encoder, decoder = model.module_.encoder, model.module_.decoder
+    before = model.reconstruct(X), model.score_samples(X).mean()
+    centre, spread = torch.tensor([0.5, -1.0]).double(), torch.tensor([2.0, 0.3]).double()
+    both = torch.cat([spread, torch.ones(2).double()])
+    encoder.rescale_output(torch.cat([centre, 2 * spread.log()]), both)
+    decoder.rescale_input(centre, spread)
+    np.testing.assert_allclose(model.reconstruct(X), before[0], atol=1e-10)
+    assert model.score_samples(X).mean() < before[1]
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "poisson"])
+def test_net_of_a_loss_with_a_link_starts_at_random_and_has_no_linear_path(loss):
+    assert quick(loss=loss).fit(BINARY).module_.encoder.skip is None
+    assert quick(loss=loss, init="pca").fit(BINARY).module_.encoder.skip is not None
+
+
 @pytest.mark.parametrize("loss", ["log_loss", "poisson"])
 def test_samples_lie_where_the_distribution_of_the_loss_does(loss):
     sample = quick(8, loss=loss).fit(BINARY).sample(50, random_state=0)

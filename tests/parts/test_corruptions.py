@@ -330,3 +330,12 @@ def test_masking_a_table_far_from_zero_trains_as_well_as_the_centred_table():
         X - X.mean(axis=0)
     )
     assert far.score(X + 1e4) == pytest.approx(near.score(X - X.mean(axis=0)), abs=0.02)
+
+
+def test_automatic_gaussian_noise_is_half_as_large_as_the_data():
+    X = np.random.default_rng(0).normal(size=(100, 4)) * 6
+    noise = GaussianNoise("auto").fit(X)
+    assert noise.scale_ == pytest.approx(3, rel=0.1)
+    x = torch.zeros(5000, 4)
+    noisy = noise(x, torch.Generator().manual_seed(0))
+    assert noisy.std().item() == pytest.approx(noise.scale_, rel=0.02)

@@ -89,6 +89,22 @@ def test_tangent_is_finite_where_all_counts_are_zero():
     assert torch.isfinite(slope).all()
 
 
+def test_counts_are_given_to_the_encoder_as_logarithms():
+    x = torch.tensor([0.0, 1.0, 99.0])
+    torch.testing.assert_close(Poisson().represent(x), torch.log(1 + x))
+
+
+def test_range_of_the_link_reaches_up_to_the_largest_count_of_each_column():
+    low, high = Poisson().natural_range(np.array([[1.0, 0.0], [3.0, 0.0], [2.0, 4.0]]))
+    np.testing.assert_allclose(np.exp(high), [3, 4])
+    np.testing.assert_allclose(np.exp(low), np.exp(-5) * np.array([2, 4 / 3]))
+
+
+def test_range_of_the_link_is_finite_for_a_column_of_zeros():
+    for ends in Poisson().natural_range(np.zeros((4, 2))):
+        assert np.isfinite(ends).all()
+
+
 def test_unit_of_the_squared_error_is_the_variance():
     assert SquaredError().unit(3.0) == 9.0
 

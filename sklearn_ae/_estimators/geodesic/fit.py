@@ -129,7 +129,7 @@ def follow(recipe, guide, seed, loop, schedule, before=None, tasks=None):
         if before is None:
             module = started_module(recipe, X, rows.weight, rows, seed)
         else:
-            module = continued_module(recipe, before, X.shape[1], X.dtype)
+            module = continued_module(recipe, before, X, rows.weight, X.dtype)
             module.set_frame(torch.eye(recipe.n_components), 0.0)
         monitor = Monitor(
             tol=0,

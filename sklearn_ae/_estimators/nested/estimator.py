@@ -12,6 +12,8 @@ from ..._validation import Whole
 from .fit import reconstruction_curve, train_nested, train_nested_on
 from .recipe import NestedRecipe
 
+FEW_TRIED = 10  # components, of which all may well be needed
+
 
 class NestedAutoencoder(BaseAutoencoder):
     """Autoencoder with ordered components, which finds out how many of them the data needs.
@@ -318,7 +320,7 @@ class NestedAutoencoder(BaseAutoencoder):
             self.reconstruction_curve_ = curve
         share, curve = self.n_components, self.reconstruction_curve_
         n_tried = self._trained.recipe.n_tried(self.n_features_in_)
-        if share == "auto" and self.n_components_ == len(curve) == n_tried > 1:
+        if share == "auto" and self.n_components_ == len(curve) == n_tried > FEW_TRIED:
             return [
                 f"n_components='auto' found no knee: all {len(curve)} components that were tried "
                 "are worth about as much. Either the data has no structure of fewer dimensions, "

@@ -37,7 +37,7 @@ def train_nested(recipe, X, weight, seed, tasks=None):
     loop = recipe.loop(len(rows))
 
     def net_of(recipe, module):
-        monitor = monitor_of(recipe, held_out)
+        monitor = monitor_of(recipe, held_out, loop)
         return build_net(recipe, module, monitor, Stepper(), seed, loop, tasks)
 
     recipe = replace(recipe, n_components=recipe.n_tried(X.shape[1]))
@@ -71,8 +71,10 @@ def train_nested_on(recipe, X, weight, seed, tasks, before):
     """Train a nested autoencoder on from what was trained before; as `train_nested` otherwise."""
     rows, held_out = split(recipe, X, weight, seed)
     loop = recipe.loop(len(rows))
-    module = continued_module(recipe, before, X.shape[1], X.dtype)
-    net = build_net(recipe, module, monitor_of(recipe, held_out), Stepper(), seed, loop, tasks)
+    module = continued_module(recipe, before, X, weight, X.dtype)
+    net = build_net(
+        recipe, module, monitor_of(recipe, held_out, loop), Stepper(), seed, loop, tasks
+    )
     run(net, rows, recipe)
     curve = reconstruction_curve(module, rows if held_out is None else held_out)
     return Trained(module, net, recipe, seed, loop), curve

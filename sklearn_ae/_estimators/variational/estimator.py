@@ -6,18 +6,20 @@ import numpy as np
 import torch
 from numpy.random import RandomState
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..._base import BaseAutoencoder, segment
+from ..._base import FEW_COMPONENTS, LEFT_TO_THE_DATA, BaseAutoencoder, segment
 from ..._training.loader import mean_over_rows
 from ..._training.module import in_batches, squared_errors
 from ..._validation import is_whole
+from ...losses import loss_of
 from ...penalties import GaussianKL, gaussian_kl
 from .evidence import VariationalModule, minus_log_likelihood, standard_normal_draws
 from .recipe import VariationalRecipe
 
 COLLAPSED = 0.01  # nats
+THROUGH_LINK = (256, 256)  # what hidden_layer_sizes="auto" is where the loss has a link
 
 
 class VariationalAutoencoder(BaseAutoencoder):
@@ -47,9 +49,10 @@ class VariationalAutoencoder(BaseAutoencoder):
         Weight of the divergence from the standard normal distribution (Higgins et al. 2017). 1
         makes the loss the evidence lower bound. 0 takes the distribution away, and leaves an
         `AutoencoderTransformer`.
-    hidden_layer_sizes : int or sequence of int, default=(128, 64)
+    hidden_layer_sizes : "auto", int or sequence of int, default="auto"
         Width of each hidden layer of the encoder; the decoder has them in reverse. Empty for a
-        linear autoencoder.
+        linear autoencoder. "auto" is (128, 64) for the squared error, and (256, 256) for losses
+        that decode through a link.
     activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
         Activation of the hidden layers.
     architecture : object, default=None
@@ -63,12 +66,15 @@ class VariationalAutoencoder(BaseAutoencoder):
         which is learned. "log_loss": Bernoulli, for values in [0, 1]. "poisson": for counts. A
         callable ``loss(reconstruction, x)`` returns one value per row: minus the logarithm of the
         likelihood, divided by the number of features.
-    init : {"pca", "random"}, default="pca"
-        Where training starts. "pca" needs linear paths; "random" builds none.
-    alpha : float, default=0.3
+    init : {"auto", "pca", "random"}, default="auto"
+        Where training starts. "pca" needs linear paths; "random" builds none. "auto" is "pca" for
+        the squared error, and "random" for losses that decode through a link, unless there is an
+        `architecture`.
+    alpha : float or "auto", default="auto"
         Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
         More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths
-        it keeps it nearer to the mean.
+        it keeps it nearer to the mean. "auto" is 0.3 for the squared error, and 0 for losses that
+        decode through a link.
     solver : {"adam", "sgd"}, default="adam"
         Optimizer: Adam, or stochastic gradient descent with Nesterov's momentum of 0.9.
     batch_size : int or "auto", default="auto"
@@ -186,7 +192,10 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
+        **LEFT_TO_THE_DATA,
+        "max_iter": BaseAutoencoder._parameter_constraints["max_iter"],
         "beta": [Interval(Real, 0, None, closed="left")],
+        "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
     }
 
     def __init__(
@@ -194,12 +203,12 @@ class VariationalAutoencoder(BaseAutoencoder):
         n_components=2,
         *,
         beta=1.0,
-        hidden_layer_sizes=(128, 64),
+        hidden_layer_sizes="auto",
         activation="silu",
         architecture=None,
         loss="squared_error",
-        init="pca",
-        alpha=0.3,
+        init="auto",
+        alpha="auto",
         solver="adam",
         batch_size="auto",
         learning_rate_init=0.01,
@@ -339,7 +348,13 @@ class VariationalAutoencoder(BaseAutoencoder):
         return isinstance(self.module_, VariationalModule)
 
     def _recipe(self):
-        return self._make_recipe(penalty=GaussianKL(self.beta))
+        through_link = self.beta > 0 and hasattr(loss_of(self.loss), "link")
+        chosen = {"init": "pca", "alpha": 0.3}
+        if through_link:
+            chosen = {"init": "random" if self.architecture is None else "pca", "alpha": 0.0}
+        own = {name: value for name, value in chosen.items() if getattr(self, name) == "auto"}
+        few = THROUGH_LINK if through_link else FEW_COMPONENTS
+        return self._make_recipe(penalty=GaussianKL(self.beta), few=few, **own)
 
     def _bound(self, x, draws):
         """Return the evidence lower bound of each row of a tensor, by these standardised codes."""

@@ -73,7 +73,7 @@ class CodePosterior:
 
         def mean(x):
             naturals, weights = self._propose(x, draws)
-            return (weights[:, :, None] * self.module.to_data(naturals)).sum(dim=0)
+            return (weights[:, :, None] * self._to_data(naturals)).sum(dim=0)
 
         means = np.empty_like(X)
         for rows, x in self._batches(X):
@@ -115,7 +115,7 @@ class CodePosterior:
                 spread = torch.linalg.solve_triangular(
                     factor, slopes.double().transpose(1, 2), upper=False
                 )
-                error = (self._target(x) - self.module.decoder(mode)).square()
+                error = (self._target(x) - self._natural(mode)).square()
                 error = torch.where(observed, error + spread.square().sum(dim=1), 0)
                 squares, counts = squares + error.sum(dim=0), counts + observed.sum(dim=0)
             overall = squares.sum() / counts.sum().clamp_min(1)
@@ -131,6 +131,13 @@ class CodePosterior:
     def _target(self, x):
         return self.module.standardise(x) if self.is_normal else x
 
+    def _natural(self, code):
+        """Return the natural parameters that codes decode to."""
+        return self.module.bounded(self.module.decoder(code))
+
+    def _to_data(self, natural):
+        return self.module.to_data(natural) if self.is_normal else self.loss.link(natural)
+
     def _mean_of(self, natural):
         """Return the mean that belongs to a natural parameter."""
         return natural if self.is_normal else self.loss.link(natural)
@@ -142,9 +149,9 @@ class CodePosterior:
 
     def _laplace(self, x):
         """Return the modes, the Cholesky factors of the precisions there, and the Jacobians."""
-        target, observed, decoder = self._target(x), ~x.isnan(), self.module.decoder
+        target, observed = self._target(x), ~x.isnan()
         code = self.module.encode(x)
-        natural = decoder(code)
+        natural = self._natural(code)
         joint = self._log_joint(target, code, natural)
         damping = torch.full_like(joint, 1e-3, dtype=torch.float64)
         settled = torch.zeros_like(joint, dtype=torch.bool)
@@ -153,7 +160,7 @@ class CodePosterior:
             ridge = torch.diag_embed(damping[:, None] * precision.diagonal(dim1=1, dim2=2))
             step = torch.linalg.solve(precision + ridge, gradient)
             new = code + step.to(code)
-            new_natural = decoder(new)
+            new_natural = self._natural(new)
             gain = self._log_joint(target, new, new_natural) - joint
             better = (gain > 0) & ~settled
             code = torch.where(better[:, None], new, code)
@@ -182,7 +189,7 @@ class CodePosterior:
         units = torch.eye(code.shape[1], dtype=code.dtype, device=code.device)
         with torch.enable_grad():
             code = code.detach().requires_grad_()
-            natural = self.module.decoder(code)
+            natural = self._natural(code)
             # J'v is linear in v, so its derivative along a unit is a column of J for every row.
             v = torch.zeros_like(natural, requires_grad=True)
             (product,) = torch.autograd.grad(natural, code, v, create_graph=True)
@@ -199,7 +206,7 @@ class CodePosterior:
             factor.transpose(1, 2), draws.expand(-1, *mode.shape).double()[..., None], upper=True
         )
         codes = mode + deviations[..., 0].to(mode)
-        naturals = torch.stack([self.module.decoder(code) for code in codes])
+        naturals = torch.stack([self._natural(code) for code in codes])
         surplus = self._log_joint(self._target(x), codes, naturals) + draws.square().sum(-1) / 2
         return naturals, torch.softmax(surplus, dim=0)
 
@@ -217,5 +224,4 @@ class CodePosterior:
         if self.is_normal:
             noise = torch.randn(naturals.shape, generator=generator, dtype=like.dtype)
             return self.module.to_data((naturals + noise * self.noise.cpu().sqrt()).to(like))
-        means = self.module.to_data(naturals)
-        return self.loss.draw(means, generator)
+        return self.loss.draw(self.loss.link(naturals), generator)

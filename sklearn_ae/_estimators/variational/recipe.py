@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..._training.module import share_weights
+from ..._training.loader import mean_over_rows
+from ..._training.module import in_batches, share_weights
 from ..._training.pca import principal_axes, variances_along
 from ..._training.recipe import Recipe
-from ..._training.start import check_linear_paths, start_decoder
+from ..._training.start import check_linear_paths, start_decoder, what_is_seen
 from .evidence import MIN_NOISE, VariationalModule, VariationalObjective
 
 START_NOISE = 0.01  # share of the variance, at least: a net that starts without noise stays linear
@@ -52,6 +53,16 @@ class VariationalRecipe(Recipe):
         check_linear_paths(module, self.architecture)
         start_at_probabilistic_pca(module, self.loss, self.n_components, rows, seed)
 
+    def finish(self, module, X, weight):
+        """Give the codes of all rows together the mean and variance of the prior."""
+        if not self.has_distribution:
+            super().finish(module, X, weight)
+            return
+        encoder, decoder = module.encoder, module.decoder
+        rescales = hasattr(encoder, "rescale_output") and hasattr(decoder, "rescale_input")
+        if rescales and encoder.can_turn_output and decoder.can_turn_input:
+            standardise_codes(module, X, weight)
+
     def objective(self, module, seed):
         """Return minus the evidence lower bound."""
         if not self.has_distribution:
@@ -89,15 +100,9 @@ def start_at_probabilistic_pca(module, loss, n_components, rows, seed):
     rows : Rows
     seed : int
     """
-    n_features = len(module.offset)
-    axes = principal_axes(
-        rows.X,
-        module.offset.cpu().double().numpy(),
-        n_components,
-        rows.weights(),
-        np.random.RandomState(seed),
-    )
-    along = variances_along(rows.X, axes, rows.weights()) / module.scale.item() ** 2
+    n_features, (seen, offset, scale) = len(module.offset), what_is_seen(module, rows.X)
+    axes = principal_axes(seen, offset, n_components, rows.weights(), np.random.RandomState(seed))
+    along = variances_along(seen, axes, rows.weights()) / scale**2
     rest = (n_features - along.sum()) / max(n_features - len(axes), 1)
     noise = max(rest, START_NOISE)
     along = np.maximum(along, noise)
@@ -112,3 +117,33 @@ def start_at_probabilistic_pca(module, loss, n_components, rows, seed):
     module.encoder.start_linear(encode, moments)
     start_decoder(module, loss, torch.from_numpy(decode))
     module.log_noise.detach().fill_(np.log(noise - MIN_NOISE))
+
+
+def standardise_codes(module, X, weight):
+    """Shift and stretch each unit so that the codes drawn for some rows have mean 0 and variance 1.
+
+    The decoder undoes it, so reconstructions stay as they were. Of all such maps it is the one with
+    the smallest divergence from the prior; training comes near it, but not quite.
+
+    Parameters
+    ----------
+    module : VariationalModule
+    X : ndarray of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,) or None
+    """
+    n_units = module.encoder.layers[-1].weight.shape[0] // 2
+
+    def moments(rows):
+        def of_batch(x):
+            mean, log_variance = module.distribution(x)
+            return torch.cat([mean, mean.square() + log_variance.exp()], dim=1)
+
+        return in_batches(of_batch, rows, module, 2 * n_units).astype(np.float64)
+
+    first, second = np.split(mean_over_rows(moments, X, weight), 2)
+    variance = torch.from_numpy(second - first**2).to(module.offset)
+    centre, spread = torch.from_numpy(first).to(module.offset), variance.sqrt()
+    module.encoder.rescale_output(
+        torch.cat([centre, variance.log()]), torch.cat([spread, torch.ones_like(spread)])
+    )
+    module.decoder.rescale_input(centre, spread)
