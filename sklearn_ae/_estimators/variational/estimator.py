@@ -73,7 +73,7 @@ class VariationalAutoencoder(BaseAutoencoder):
     alpha : float or "auto", default="auto"
         Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
         More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths
-        it keeps it nearer to the mean. "auto" is 0.3 for the squared error, and 0 for losses that
+        it keeps it nearer to the mean. "auto" is 0.3 for the squared error, and 0.2 for losses that
         decode through a link.
     solver : {"adam", "sgd"}, default="adam"
         Optimizer: Adam, or stochastic gradient descent with Nesterov's momentum of 0.9.
@@ -351,7 +351,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         through_link = self.beta > 0 and hasattr(loss_of(self.loss), "link")
         chosen = {"init": "pca", "alpha": 0.3}
         if through_link:
-            chosen = {"init": "random" if self.architecture is None else "pca", "alpha": 0.0}
+            chosen = {"init": "random" if self.architecture is None else "pca", "alpha": 0.2}
         own = {name: value for name, value in chosen.items() if getattr(self, name) == "auto"}
         few = THROUGH_LINK if through_link else FEW_COMPONENTS
         return self._make_recipe(penalty=GaussianKL(self.beta), few=few, **own)
