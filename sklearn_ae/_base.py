@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from . import _version
+from ._state import checked_state, stamped
 from ._training.fit import train, train_one_pass
 from ._training.loader import counted_rows, in_batches
 from ._training.module import mean_squared_error, reconstructions, squared_errors
@@ -32,7 +32,6 @@ from ._validation import (
     is_whole,
     one_row,
     unchanged_on_error,
-    warn_of_version,
     warn_user,
 )
 from .architectures import MLP
@@ -392,16 +391,23 @@ class BaseAutoencoder(
         if "_trained" in state:
             state["_trained"] = state_of(self._trained)
             del state["module_"], state["net_"]
-        return state | {"_sklearn_ae_version": _version.__version__}
+        return stamped(state)
 
     def __setstate__(self, state):
         """Rebuild module and net, on the CPU where this machine lacks the device."""
-        state = state.copy()
-        version = state.pop("_sklearn_ae_version", "unknown")
-        warn_of_version(type(self), version)
-        super().__setstate__(state)
+        state = checked_state(type(self), state)
+        trained = None
         if "_trained" in state:
-            self._set_trained(trained_from(state["_trained"], self._recipe_class))
+            trained = trained_from(state.pop("_trained"), self._recipe_class)
+            width = len(trained.module.offset)
+            if state.get("n_features_in_") != width:
+                raise ValueError(
+                    f"The state of {type(self).__name__} is damaged: its net takes {width} "
+                    f"features, and n_features_in_={state.get('n_features_in_')!r}."
+                )
+        super().__setstate__(state)
+        if trained is not None:
+            self._set_trained(trained)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

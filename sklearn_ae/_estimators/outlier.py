@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._state import checked_state, stamped
 from .._training.loader import ROWS_AT_A_TIME
 from .._training.pca import check_scale, moments
 from .._validation import is_whole, unchanged_on_error
@@ -24,6 +25,18 @@ MAX_REFERENCES = 5000  # rows that new ones are compared with
 FEW_ROWS = 8  # of fewer none can be spared for calibration
 FALSE_ALARMS = 0.05  # share of rows like the training data below the automatic threshold
 SMALLEST = 0.01  # standard deviations: smaller residuals and distances are not told from none
+# Of what has been learned; "n" is the number of features.
+SHAPES = {
+    "center_": ("n",),
+    "scale_": ("n",),
+    "calibration_scores_": (None,),
+    "_error_scale": ("n",),
+    "_precision": ("n", "n"),
+    "_references": (None, "n"),
+    "_residual_precision": ("n", "n"),
+    "_residual_scale": ("n",),
+    "_typical": (2,),
+}
 
 
 def sparsely_surrounded(Z, share, random_state):
@@ -470,6 +483,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             | {name: np.take_along_axis(of, worst, axis=1).ravel() for name, of in columns.items()},
             index=pd.MultiIndex.from_product([rows, ranks], names=["row", "rank"]),
         )
+
+    def __getstate__(self):
+        return stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(checked_state(type(self), state, SHAPES))
 
     def _check(self, X):
         check_is_fitted(self)

@@ -1,4 +1,4 @@
-"""Ways out: a file that is safe to load, types to trust, a graph for other runtimes, checkpoints."""
+"""Ways out: files that are safe to load, graphs for other runtimes, fits that survive."""
 
 from ._classes import TRUSTED
 from ._saving import load, save

@@ -1,7 +1,6 @@
 """Which classes a file may name: ours by themselves, others if the caller hands them in."""
 
 from sklearn.impute import MissingIndicator
-from sklearn.utils._metadata_requests import MetadataRequest, MethodMetadataRequest
 
 import sklearn_ae
 
@@ -11,7 +10,7 @@ from .._estimators.imputer.gaps import HideEntries, ObservedLoss, WithGaps
 PUBLIC = (sklearn_ae, architectures, corruptions, losses, penalties)
 # What fitted estimators of ours hold besides.
 INSIDE = (HideEntries, ObservedLoss, WithGaps)
-OF_SCIKIT_LEARN = (MissingIndicator, MetadataRequest, MethodMetadataRequest)
+OF_SCIKIT_LEARN = (MissingIndicator,)
 
 
 def name_of(kind):

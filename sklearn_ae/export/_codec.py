@@ -13,6 +13,7 @@ array of numbers                       ``{"array": name}``, and the array beside
 array of strings                       ``{"strings": [...], "shape": [...], "dtype": "O"}``
 number of numpy                        ``{"number": value, "dtype": "float32"}``
 RandomState                            ``{"random_state": state}``
+metadata that an estimator requests    ``{"requests": {method: requests}, "owner": name}``
 object                                 ``{"class": name, "state": state}``
 class or function                      ``{"name": name}``
 =====================================  ===========================================================
@@ -22,6 +23,7 @@ import inspect
 import math
 
 import numpy as np
+from sklearn.utils._metadata_requests import SIMPLE_METHODS, MetadataRequest
 
 from ._classes import KNOWN, name_of
 
@@ -80,6 +82,10 @@ class Encoder:
             return {"number": inner(value.item(), "number"), "dtype": value.dtype.name}
         if type(value) is np.random.RandomState:
             return {"random_state": inner(value.get_state(legacy=False), "random_state")}
+        if isinstance(value, MetadataRequest):
+            requests = {name: getattr(value, name).requests for name in SIMPLE_METHODS}
+            owner = value.owner if isinstance(value.owner, str) else None
+            return {"requests": inner(requests, "requests"), "owner": owner}
         if inspect.isclass(value) or inspect.isroutine(value):
             return {"name": self._checked_name(value, place)}
         if type(value).__module__ == "builtins":
@@ -194,6 +200,14 @@ class Decoder:
         random_state.set_state(self(given["random_state"], depth))
         return random_state
 
+    def _requests(self, given, depth):
+        request, methods = MetadataRequest(given["owner"]), self(given["requests"], depth)
+        for name, requests in methods.items():
+            if name not in SIMPLE_METHODS or not isinstance(requests, dict):
+                raise ValueError(f"{str(name)[:80]} is no method that metadata is requested for.")
+            getattr(request, name)._requests = requests
+        return request
+
     def _class(self, given, depth):
         kind = self._known(given["class"])
         if not inspect.isclass(kind):
@@ -202,6 +216,9 @@ class Decoder:
         if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
             raise ValueError(f"the state of {given['class']} is no dict of names.")
         made = kind.__new__(kind)
+        request = state.get("_metadata_request")
+        if isinstance(request, MetadataRequest) and request.owner is None:
+            _set_owner(request, made)
         if hasattr(made, "__setstate__"):
             made.__setstate__(state)
         else:
@@ -234,9 +251,17 @@ DECODED = {
     "strings": Decoder._strings,
     "number": Decoder._number,
     "random_state": Decoder._random_state,
+    "requests": Decoder._requests,
     "class": Decoder._class,
     "name": Decoder._name,
 }
+
+
+def _set_owner(request, owner):
+    """Make an estimator the owner of its request, as scikit-learn does since 1.7."""
+    request.owner = owner
+    for name in SIMPLE_METHODS:
+        getattr(request, name).owner = owner
 
 
 def _list(given):

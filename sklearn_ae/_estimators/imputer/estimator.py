@@ -14,6 +14,7 @@ from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from ..._base import fitted_with, recipe_of
+from ..._state import checked_state, stamped
 from ..._training.fit import split
 from ..._training.loader import as_tensor, rows_of
 from ..._training.module import reconstructions
@@ -32,6 +33,8 @@ from .draws import check_can_sample, noise_variance_of, posterior_of
 from .fit import by_parts, fit_linear, hide, recipe_for_gaps, train_with_gaps
 from .low_rank import LowRankNormal, observed_moments
 
+# Of what has been learned; "n" is the number of features.
+SHAPES = {"_is_empty": ("n",), "noise_variance_": ("n",)}
 N_SPREAD = 20  # draws for each row that is judged
 
 
@@ -448,6 +451,12 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         ((name, difference),) = differences.items()
         deviations = np.sqrt(self.dispersion_) * (drawn - linear - difference)
         return linear + self.shares_[name] * difference + deviations
+
+    def __getstate__(self):
+        return stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(checked_state(type(self), state, SHAPES))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
