@@ -97,7 +97,7 @@ class Encoder:
                 f"{place}={value!r} cannot be saved: the state of {kind.__name__} is no dict of "
                 "plain values, arrays and objects made of them. joblib.dump saves it."
             )
-        return {"class": name_of(kind), "state": inner(state, kind.__name__)}
+        return {"class": name_of(kind), "state": self(state, place, depth + 1)}
 
     def _array(self, array, place):
         if array.dtype.kind in NUMBERS:
