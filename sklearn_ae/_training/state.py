@@ -53,7 +53,16 @@ def trained_from(state, recipe_class):
         If the state is not that of a training.
     """
     check_state(state, recipe_class)
-    state = DEFAULTS | state
+    try:
+        return _rebuilt(DEFAULTS | state, recipe_class)
+    except (ValueError, Warning):
+        raise
+    except Exception as error:
+        # What torch, skorch and an architecture raise for values that make no sense is up to them.
+        raise ValueError(f"What was saved of a training is damaged: {error!r}.") from error
+
+
+def _rebuilt(state, recipe_class):
     arrays, progress = state.pop("arrays"), state.pop("progress")
     given = state.pop("recipe")
     recipe = recipe_class(**given | {"device": usable_device(given.get("device", "cpu"))})
