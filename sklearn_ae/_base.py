@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from ._graphs import METHODS, Graph
 from ._state import checked_state, stamped
 from ._training.fit import train, train_one_pass
 from ._training.loader import counted_rows, in_batches
@@ -384,6 +385,11 @@ class BaseAutoencoder(
         if names is None:
             names = np.array([f"x{i}" for i in range(self.n_features_in_)], dtype=object)
         return adapter.create_container(reconstruction, original, columns=names)
+
+    def __sklearn_ae_graph__(self, method):
+        """Return what a method computes as a torch module, or None; for `export.to_onnx`."""
+        check_is_fitted(self)
+        return Graph(self.module_, METHODS[method]) if method in METHODS else None
 
     def __getstate__(self):
         """Plain values and numpy arrays: what torch and skorch hold is rebuilt from them."""

@@ -18,6 +18,7 @@ from .._training.pca import check_scale, moments
 from .._validation import is_whole, unchanged_on_error
 from ..corruptions import GaussianNoise
 from .autoencoder import AutoencoderTransformer
+from .outlier_graph import DetectorGraph
 
 N_NEIGHBORS = 5
 MAX_SAMPLED = 1000  # rows that the density around all others is judged by
@@ -482,6 +483,28 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             {"feature": np.asarray(names, dtype=object)[worst].ravel()}
             | {name: np.take_along_axis(of, worst, axis=1).ravel() for name, of in columns.items()},
             index=pd.MultiIndex.from_product([rows, ranks], names=["row", "rank"]),
+        )
+
+    def __sklearn_ae_graph__(self, method):
+        """Return what a method computes as a torch module, or None; for `export.to_onnx`."""
+        check_is_fitted(self)
+        if method not in ("score_samples", "predict"):
+            return None
+        if not hasattr(self.autoencoder_, "__sklearn_ae_graph__"):
+            raise TypeError(
+                f"autoencoder={self.autoencoder_!r} is none of sklearn_ae, and cannot be exported."
+            )
+        return DetectorGraph(
+            self.autoencoder_.__sklearn_ae_graph__("reconstruct"),
+            self.measure,
+            self.offset_ if method == "predict" else None,
+            N_NEIGHBORS,
+            center=self.center_,
+            scale=self.scale_,
+            references=self._references,
+            residual_precision=self._residual_precision,
+            residual_scale=self._residual_scale,
+            typical=self._typical,
         )
 
     def __getstate__(self):

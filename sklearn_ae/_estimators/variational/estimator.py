@@ -3,7 +3,6 @@
 from numbers import Real
 
 import numpy as np
-import torch
 from numpy.random import RandomState
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
@@ -14,7 +13,7 @@ from ..._training.loader import in_batches, mean_over_rows
 from ..._training.module import squared_errors
 from ..._validation import is_whole
 from ...penalties import GaussianKL, gaussian_kl
-from .evidence import VariationalModule, minus_log_likelihood, standard_normal_draws
+from .evidence import EvidenceLowerBound, VariationalModule, standard_normal_draws
 from .recipe import VariationalRecipe
 
 COLLAPSED = 0.01  # nats
@@ -258,9 +257,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         X = self._check(X)
         if not self._has_distribution:
             return -squared_errors(self.module_, X)
-        draws = torch.from_numpy(standard_normal_draws(self._n_features_out, self._trained.seed))
-        draws = draws.to(self.module_.offset)
-        return self._apply(lambda x: self._bound(x, draws), X)
+        return self._apply(self._bound(), X)
 
     def sample(self, n_samples=1, random_state=None):
         """Draw new rows: decode codes from the standard normal distribution.
@@ -332,16 +329,15 @@ class VariationalAutoencoder(BaseAutoencoder):
     def _recipe(self):
         return self._make_recipe(penalty=GaussianKL(self.beta))
 
-    def _bound(self, x, draws):
-        """Return the evidence lower bound of each row of a tensor, by these standardised codes."""
-        module, loss = self.module_, self._trained.recipe.loss
-        mean, log_variance = module.distribution(x)
-        spread = (log_variance / 2).exp()
-        likelihood = sum(
-            -minus_log_likelihood(loss, module, module.decode(mean + spread * draw), x)
-            for draw in draws
-        ) / len(draws)
-        return len(module.offset) * likelihood - gaussian_kl(mean, log_variance).sum(dim=1)
+    def _bound(self):
+        """Return the evidence lower bound of each row of a tensor, as a torch module."""
+        draws = standard_normal_draws(self._n_features_out, self._trained.seed)
+        return EvidenceLowerBound(self.module_, self._trained.recipe.loss, draws)
+
+    def __sklearn_ae_graph__(self, method):
+        """Return what a method computes as a torch module, or None; for `export.to_onnx`."""
+        graph = super().__sklearn_ae_graph__(method)
+        return self._bound() if method == "score_samples" and self._has_distribution else graph
 
     def _describe(self, X, weight):
         self.noise_variance_ = self.kl_divergence_ = None
