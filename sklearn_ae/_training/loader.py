@@ -110,12 +110,14 @@ class Steps(Batches):
         How many batches there are in all rounds.
     generator : torch.Generator or None, default=None
         Draws a new order for every pass over the rows.
+    n_done : int, default=0
+        How many of them there have been.
     """
 
-    def __init__(self, dataset, batch_size, n_steps, generator=None):
+    def __init__(self, dataset, batch_size, n_steps, generator=None, n_done=0):
         super().__init__(dataset, batch_size, generator)
-        self.n_left = n_steps
-        self.batches = self._endless()
+        self.n_left = n_steps - n_done
+        self.batches = islice(self._endless(), n_done, None)
 
     def _endless(self):
         while True:

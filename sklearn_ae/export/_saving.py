@@ -114,8 +114,10 @@ def load(path, custom=None):
     """
     custom = checked_custom(custom)
     header, arrays = read_file(path)
+    if "estimator" not in header:
+        raise DamagedFile(path, "it holds no estimator; is it the checkpoint of a fit?")
     try:
-        estimator = Decoder(arrays, custom)(header.get("estimator"))
+        estimator = Decoder(arrays, custom)(header["estimator"])
     except Warning:
         raise
     except Exception as error:
