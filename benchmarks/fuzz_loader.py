@@ -39,7 +39,7 @@ from sklearn_ae import (
 )
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.export import load, save
-from sklearn_ae.export._file import digest_of
+from sklearn_ae.export._file import checksum_of
 
 X = load_iris().data
 KEY = "sklearn_ae"
@@ -130,7 +130,7 @@ def parts_of(blob):
 def joined(header, arrays, rng):
     """Return a file of a header and arrays, with a right checksum in most cases."""
     if rng.random() < 0.9:
-        header = header | {"digest": digest_of(arrays)}
+        header = header | {"checksum": checksum_of(arrays)}
     return save_arrays(arrays, {KEY: json.dumps(header)})
 
 
@@ -220,7 +220,7 @@ def change_a_value(blob, rng):
 def nest(blob, rng):
     header, arrays = parts_of(blob)
     depth = rng.choice([50, 200, 900])
-    text = json.dumps(header | {"digest": digest_of(arrays)})
+    text = json.dumps(header | {"checksum": checksum_of(arrays)})
     deep = rng.choice(["[" * depth + "]" * depth, '{"tuple":[' * depth + "]}" * depth])
     deep = "[" * 100_000 if rng.random() < 0.2 else deep
     return save_arrays(arrays, {KEY: text.replace('"cpu"', deep, 1)})

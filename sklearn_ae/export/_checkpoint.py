@@ -13,7 +13,7 @@ from sklearn.utils import gen_batches
 from .._training.survival import AtEpochs, keeper, snapshot
 from .._validation import is_whole
 from ._codec import Decoder, Encoder
-from ._file import DamagedFile, digest_of, read_file, write_file
+from ._file import DamagedFile, checksum_of, read_file, write_file
 
 COST = 0.02  # share of the time that writing may take if no one says how often
 BYTES_AT_A_TIME = 2**24
@@ -214,7 +214,7 @@ def fingerprint(net, rows, recipe):
     given = {name: value for name, value in vars(recipe).items() if name not in NOT_ITS_OWN}
     seed = net.iterator_train__generator.initial_seed()
     described = encoder([given, seed, net.batch_size, net.max_epochs, net.lr])
-    digest = hashlib.blake2b(f"{described}{digest_of(encoder.arrays)}".encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{described}{checksum_of(encoder.arrays)}".encode(), digest_size=16)
     for array in (rows.X, rows.weight, rows.index, rows.guide):
         _add(digest, array)
     return digest.hexdigest()

@@ -14,7 +14,7 @@ from sklearn.datasets import load_iris
 
 from sklearn_ae import AutoencoderImputer, AutoencoderOutlierDetector, AutoencoderTransformer
 from sklearn_ae.export import load, save
-from sklearn_ae.export._file import KEY, digest_of
+from sklearn_ae.export._file import KEY, checksum_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 
@@ -55,7 +55,7 @@ def parts(tmp_path):
 
 
 def write(path, header, arrays):
-    header = header | {"digest": digest_of(arrays)}
+    header = header | {"checksum": checksum_of(arrays)}
     path.write_bytes(save_arrays(arrays, {KEY: json.dumps(header)}))
 
 
