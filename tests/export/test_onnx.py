@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import sklearn_ae
 from sklearn_ae import (
+    AutoencoderImputer,
     AutoencoderOutlierDetector,
     AutoencoderTransformer,
     SparseAutoencoder,
@@ -147,6 +148,30 @@ def test_model_is_one_file_that_passes_the_checker(tmp_path):
     onnx.checker.check_model(onnx.load(tmp_path / "model.onnx"), full_check=True)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     np.testing.assert_array_equal(session.run(None, {"X": ROWS})[0], run(model, ROWS)[0])
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"linear_base": True, "add_indicator": True},
+        {"linear_base": False, "keep_empty_features": True, "missing_values": -1},
+    ],
+)
+def test_gaps_are_filled_as_by_the_imputer(params):
+    autoencoder = AutoencoderTransformer(2, hidden_layer_sizes=(8,))
+    imputer = AutoencoderImputer(autoencoder, max_steps=50, random_state=0, **params)
+    gap = params.get("missing_values", np.nan)
+    gaps = np.random.default_rng(0).random((150, 4)) < 0.3
+    with_gaps = np.hstack([np.where(gaps, gap, X), np.full((150, 1), gap)])
+    filled = imputer.fit(with_gaps).transform(with_gaps)
+    (given,) = run(to_onnx(imputer), with_gaps.astype(np.float32))
+    assert_close(given, filled)
+
+
+def test_imputer_with_a_variational_autoencoder_cannot_be_exported():
+    imputer = AutoencoderImputer(small(VariationalAutoencoder), max_steps=2, random_state=0)
+    with pytest.raises(ValueError, match="AutoencoderImputer has no method 'transform'"):
+        to_onnx(imputer.fit(X))
 
 
 def test_operation_that_onnx_lacks_is_an_error_that_says_so():

@@ -31,6 +31,7 @@ from .autoencoders import (
 )
 from .draws import check_can_sample, noise_variance_of, posterior_of
 from .fit import by_parts, fit_linear, hide, recipe_for_gaps, train_with_gaps
+from .graph import ImputerGraph
 from .low_rank import LowRankNormal, observed_moments
 
 # Of what has been learned; "n" is the number of features.
@@ -451,6 +452,21 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         ((name, difference),) = differences.items()
         deviations = np.sqrt(self.dispersion_) * (drawn - linear - difference)
         return linear + self.shares_[name] * difference + deviations
+
+    def __sklearn_ae_graph__(self, method):
+        """Return what a method computes as a torch module, or None; for `export.to_onnx`."""
+        check_is_fitted(self)
+        if method != "transform" or self._variational() is not None:
+            return None  # what looks for the mode of a posterior distribution has no end in sight
+        indicated = [] if self.indicator_ is None else self.indicator_.features_.tolist()
+        kept = np.flatnonzero(~self._is_empty | self.keep_empty_features).tolist()
+        parts = [
+            (own.module_, self.shares_[name], name == "correcting")
+            for name, own in self.autoencoders_.items()
+        ]
+        missing = None if is_scalar_nan(self.missing_values) else float(self.missing_values)
+        linear = LowRankNormal(**self._linear)
+        return ImputerGraph(linear, parts, missing, self._is_empty, kept, indicated)
 
     def __getstate__(self):
         return stamped(super().__getstate__())
