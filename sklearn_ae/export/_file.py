@@ -1,6 +1,7 @@
 """One file of arrays and a header: safetensors, read with suspicion and written whole or not."""
 
 import contextlib
+import importlib
 import json
 import os
 import tempfile
@@ -39,8 +40,7 @@ def write_file(path, header, arrays, sync=True):
     OSError
         If it cannot be written; an older file of that name is then as it was.
     """
-    from safetensors.numpy import save
-
+    save = _safetensors("safetensors.numpy").save
     header = {"format": list(FORMAT), "checksum": checksum_of(arrays)} | header
     blob = save(arrays, {KEY: json.dumps(header, allow_nan=False, separators=(",", ":"))})
     path = Path(path)
@@ -81,16 +81,15 @@ def read_file(path):
     DamagedFile
         If it is not a whole file of ours, or of a later format.
     """
-    from safetensors import SafetensorError, safe_open
-
+    library = _safetensors("safetensors")
     size = _size_of_header(path)
     if size > MAX_HEADER:
         raise DamagedFile(path, f"its header would have {size} bytes, more than {MAX_HEADER}.")
     try:
-        with safe_open(path, "numpy") as file:
+        with library.safe_open(path, "numpy") as file:
             header = _header_of(path, file.metadata() or {})
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, TypeError, AttributeError) as error:
+    except (library.SafetensorError, KeyError, TypeError, AttributeError) as error:
         raise DamagedFile(path, f"it is no whole safetensors file ({error}).") from error
     if header.get("checksum") != checksum_of(arrays):
         raise DamagedFile(path, "its arrays are not those that were saved; it has been damaged.")
@@ -111,6 +110,15 @@ def checksum_of(arrays):
         checksum = zlib.crc32(f"{name} {array.dtype} {array.shape}\n".encode(), checksum)
         checksum = zlib.crc32(np.asarray(array, order="C").reshape(-1).view(np.uint8), checksum)
     return checksum
+
+
+def _safetensors(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            "Files need a further package: pip install 'sklearn_ae[safetensors]'."
+        ) from error
 
 
 def _size_of_header(path):
