@@ -23,3 +23,9 @@ __all__ = [
     "SparseAutoencoder",
     "VariationalAutoencoder",
 ]
+
+# What files name stays the same wherever a class lives, so that old ones can be loaded.
+for _name in __all__:
+    globals()[_name].__module__ = __name__
+
+from . import export  # noqa: E402, F401  (knows the estimators)

@@ -17,8 +17,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from . import _version
+from ._graphs import METHODS, Graph
 from ._hints import check_names, check_nested, check_values, checked_data
+from ._interpolation import decoded_path, segment
+from ._state import checked_state, stamped
 from ._training.fit import train, train_one_pass
 from ._training.loader import counted_rows
 from ._training.module import in_batches, reconstructions, runaway_rows, squared_errors
@@ -30,11 +32,8 @@ from ._validation import (
     Whole,
     check_parts,
     check_weight,
-    is_whole,
     like_input,
-    one_row,
     unchanged_on_error,
-    warn_of_version,
     warn_user,
     warning_of_units,
 )
@@ -328,19 +327,7 @@ class BaseAutoencoder(
         ValueError
             If a or b is not one row, or n_steps is below 2.
         """
-        return self._interpolate(a, b, n_steps, codes, segment)
-
-    def _interpolate(self, a, b, n_steps, codes, path):
-        """Decode ``path(start, end, share)`` between two codes, share being a column in [0, 1]."""
-        check_is_fitted(self)
-        if not is_whole(n_steps, at_least=2):
-            raise ValueError(f"n_steps={n_steps!r} must be an integer of at least 2: both ends.")
-        n, dtype = self._n_features_out if codes else self.n_features_in_, self.module_.dtype
-        ends = [one_row(row, n, dtype, name, codes) for name, row in (("a", a), ("b", b))]
-        if not codes:
-            ends = self._apply(self.module_.encode, np.stack(ends), self._n_features_out)
-        share = np.linspace(0, 1, n_steps, dtype=dtype)[:, None]
-        return self.inverse_transform(path(*ends, share))
+        return decoded_path(self, a, b, n_steps, codes, segment)
 
     @abstractmethod
     def _recipe(self):
@@ -417,32 +404,39 @@ class BaseAutoencoder(
         """Return what a function of tensors makes of the rows of an array, batch by batch."""
         return in_batches(function, array, self.module_, *shape)
 
+    def __sklearn_ae_graph__(self, method):
+        """Return what a method computes as a torch module, or None; for `export.to_onnx`."""
+        check_is_fitted(self)
+        return Graph(self.module_, METHODS[method]) if method in METHODS else None
+
     def __getstate__(self):
         """Plain values and numpy arrays: what torch and skorch hold is rebuilt from them."""
         state = super().__getstate__().copy()
         if "_trained" in state:
             state["_trained"] = state_of(self._trained)
             del state["module_"], state["net_"]
-        return state | {"_sklearn_ae_version": _version.__version__}
+        return stamped(state)
 
     def __setstate__(self, state):
         """Rebuild module and net, on the CPU where this machine lacks the device."""
-        state = state.copy()
-        version = state.pop("_sklearn_ae_version", "unknown")
-        warn_of_version(type(self), version)
-        super().__setstate__(state)
+        state = checked_state(type(self), state)
+        trained = None
         if "_trained" in state:
-            self._set_trained(trained_from(state["_trained"], self._recipe_class))
+            trained = trained_from(state.pop("_trained"), self._recipe_class)
+            width = len(trained.module.offset)
+            if state.get("n_features_in_") != width:
+                raise ValueError(
+                    f"The state of {type(self).__name__} is damaged: its net takes {width} "
+                    f"features, and n_features_in_={state.get('n_features_in_')!r}."
+                )
+        super().__setstate__(state)
+        if trained is not None:
+            self._set_trained(trained)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def segment(start, end, share):
-    """Return points on the segment between two vectors, for a column of shares of the way."""
-    return (1 - share) * start + share * end
 
 
 def recipe_of(estimator, **fields):

@@ -13,7 +13,7 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils._param_validation import Interval
 from sklearn.utils._set_output import _get_container_adapter
-from sklearn.utils.validation import _check_sample_weight, check_array
+from sklearn.utils.validation import _check_sample_weight
 
 from . import _version
 from ._training.device import usable_device
@@ -135,20 +135,6 @@ def check_parts(estimator, parts):
                 f"but an architecture has its own {name}. Set it there, or leave architecture at "
                 "None."
             )
-
-
-def one_row(row, n, dtype, name, is_code):
-    """Return one row of data, or one code, of n values as an array."""
-    array = np.asarray(row, dtype=dtype)
-    if array.ravel().shape != (n,):
-        other = "codes=True takes codes, as transform returns them"
-        if is_code:
-            other = "codes=False takes rows of data"
-        raise ValueError(
-            f"{name} has shape {array.shape}, but one {'code' if is_code else 'row'} has shape "
-            f"({n},); {other}."
-        )
-    return check_array(array.reshape(1, n), dtype=dtype, input_name=name)[0]
 
 
 def check_weight(sample_weight, X):

@@ -4,7 +4,7 @@ import pytest
 from numpydoc.validate import validate
 
 import sklearn_ae
-from sklearn_ae import architectures, corruptions, losses, metrics, penalties
+from sklearn_ae import architectures, corruptions, export, losses, metrics, penalties
 from sklearn_ae._base import BaseAutoencoder
 
 PARTS = [architectures, corruptions, losses, metrics, penalties]
@@ -29,6 +29,7 @@ def public_methods(name):
 
 METHODS = [method for name in ESTIMATORS for method in public_methods(name)]
 PART_CLASSES = [f"{part.__name__}.{name}" for part in PARTS for name in part.__all__]
+PART_CLASSES += [f"sklearn_ae.export.{name}" for name in export.__all__ if name != "TRUSTED"]
 
 
 def complaints(name, not_asked):

@@ -12,11 +12,13 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._state import checked_state, stamped
 from .._training.loader import ROWS_AT_A_TIME
 from .._training.pca import check_scale, moments
 from .._validation import is_whole, unchanged_on_error
 from ..corruptions import GaussianNoise
 from .autoencoder import AutoencoderTransformer
+from .outlier_graph import DetectorGraph
 
 N_NEIGHBORS = 5
 MAX_SAMPLED = 1000  # rows that the density around all others is judged by
@@ -24,6 +26,18 @@ MAX_REFERENCES = 5000  # rows that new ones are compared with
 FEW_ROWS = 8  # of fewer none can be spared for calibration
 FALSE_ALARMS = 0.05  # share of rows like the training data below the automatic threshold
 SMALLEST = 0.01  # standard deviations: smaller residuals and distances are not told from none
+# Of what has been learned; "n" is the number of features.
+SHAPES = {
+    "center_": ("n",),
+    "scale_": ("n",),
+    "calibration_scores_": (None,),
+    "_error_scale": ("n",),
+    "_precision": ("n", "n"),
+    "_references": (None, "n"),
+    "_residual_precision": ("n", "n"),
+    "_residual_scale": ("n",),
+    "_typical": (2,),
+}
 
 
 def sparsely_surrounded(Z, share, random_state):
@@ -470,6 +484,34 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             | {name: np.take_along_axis(of, worst, axis=1).ravel() for name, of in columns.items()},
             index=pd.MultiIndex.from_product([rows, ranks], names=["row", "rank"]),
         )
+
+    def __sklearn_ae_graph__(self, method):
+        """Return what a method computes as a torch module, or None; for `export.to_onnx`."""
+        check_is_fitted(self)
+        if method not in ("score_samples", "predict"):
+            return None
+        if not hasattr(self.autoencoder_, "__sklearn_ae_graph__"):
+            raise TypeError(
+                f"autoencoder={self.autoencoder_!r} is none of sklearn_ae, and cannot be exported."
+            )
+        return DetectorGraph(
+            self.autoencoder_.__sklearn_ae_graph__("reconstruct"),
+            self.measure,
+            self.offset_ if method == "predict" else None,
+            N_NEIGHBORS,
+            center=self.center_,
+            scale=self.scale_,
+            references=self._references,
+            residual_precision=self._residual_precision,
+            residual_scale=self._residual_scale,
+            typical=self._typical,
+        )
+
+    def __getstate__(self):
+        return stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(checked_state(type(self), state, SHAPES))
 
     def _check(self, X):
         check_is_fitted(self)

@@ -13,6 +13,7 @@ from .monitor import MAX_RESTARTS, Diverged, Monitor
 from .start import start_at_mean
 from .state import arrays_of, load_arrays, progress_of, resume
 from .step import WARM_UP, Stepper
+from .survival import survival_of
 
 MAX_HELD_OUT = 5000  # rows; more judge no better, and are missing in training
 SIGNIFICANCE = 0.01  # of a gain over PCA on held-out rows; from 0.05 on, chance wins now and then
@@ -180,7 +181,8 @@ def run(net, rows, recipe):
     try:
         with single_precision(net.module):
             net.criterion_.to(net.module.offset.dtype)  # a penalty may have buffers
-            net.partial_fit(rows)
+            with survival_of(net, rows, recipe):
+                net.partial_fit(rows)
     except Diverged:
         low, high = np.nanmin(rows.X), np.nanmax(rows.X)  # the imputer's rows have gaps
         raise Diverged(

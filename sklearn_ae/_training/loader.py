@@ -111,13 +111,15 @@ class Steps(Batches):
     generator : torch.Generator or None, default=None
         Draws a new order for every pass over the rows.
     n_per_round : int, default=50
+    n_done : int, default=0
+        How many of them there have been.
     """
 
-    def __init__(self, dataset, batch_size, n_steps, generator=None, n_per_round=ROUND):
+    def __init__(self, dataset, batch_size, n_steps, generator=None, n_per_round=ROUND, n_done=0):
         super().__init__(dataset, batch_size, generator)
-        self.n_left = n_steps
+        self.n_left = n_steps - n_done
         self.n_per_round = n_per_round
-        self.batches = self._endless()
+        self.batches = islice(self._endless(), n_done, None)
 
     def _endless(self):
         while True:

@@ -217,7 +217,8 @@ class AutoencoderNet(NeuralNet):
     def _train(self, X):
         self.notify("on_train_begin", X=X, y=None)
         try:
-            self.fit_loop(X)
+            # Those that a callback has put back do not run again.
+            self.fit_loop(X, epochs=self.max_epochs - len(self.monitor.loss_curve_))
         except _Finished:
             if not self.monitor.finished_:
                 self.monitor.stopped_by_ = "callback"

@@ -21,7 +21,7 @@ def moments(X, weight=None):
     -------
     mean : ndarray of shape (n_features,)
     scale : float
-        1 where all columns are constant, infinite where the squares overflow.
+        1 where all columns are constant, infinite where the squares overflow, 0 where they vanish.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         return _moments(X, weight)
@@ -39,6 +39,8 @@ def _moments(X, weight):
     rounding = np.square(10 * np.finfo(X.dtype).eps * mean).mean()
     if not np.isfinite(variance):
         return mean, np.inf
+    if variance == 0 and np.ptp(X, axis=0).any():
+        return mean, 0.0
     return mean, float(np.sqrt(variance)) if variance > rounding else 1.0
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from .blueprint import DEFAULTS, check_arrays_fit, check_state
 from .build import Trained, build_module, build_net
 from .device import single_precision, usable_device
 from .monitor import Monitor
@@ -45,11 +46,27 @@ def trained_from(state, recipe_class):
     Returns
     -------
     trained : Trained
+
+    Raises
+    ------
+    ValueError
+        If the state is not that of a training.
     """
-    state = state.copy()
+    check_state(state, recipe_class)
+    try:
+        return _rebuilt(DEFAULTS | state, recipe_class)
+    except (ValueError, Warning):
+        raise
+    except Exception as error:
+        # What torch, skorch and an architecture raise for values that make no sense is up to them.
+        raise ValueError(f"What was saved of a training is damaged: {error!r}.") from error
+
+
+def _rebuilt(state, recipe_class):
     arrays, progress = state.pop("arrays"), state.pop("progress")
     given = state.pop("recipe")
-    recipe = recipe_class(**given | {"device": usable_device(given["device"])})
+    recipe = recipe_class(**given | {"device": usable_device(given.get("device", "cpu"))})
+    check_arrays_fit(recipe, arrays)
     seed, offset = state["seed"], arrays["offset"]
     with borrowed_global_state(seed):
         module = build_module(recipe, len(offset), offset.dtype, seed)

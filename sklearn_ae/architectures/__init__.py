@@ -25,3 +25,6 @@ from ._mlp import MLP, LinearPlusNetwork
 from ._mlp import UnitNormLinear as UnitNormLinear
 
 __all__ = ["MLP", "Convolutional", "LinearPlusNetwork", "TopK"]
+
+for _name in __all__:  # what files name, wherever a class lives
+    globals()[_name].__module__ = __name__

@@ -16,3 +16,6 @@ from ._contractive import JACOBIANS as JACOBIANS
 from ._contractive import Contractive
 
 __all__ = ["L1", "L2", "Contractive", "GaussianKL", "KLSparsity"]
+
+for _name in __all__:  # what files name, wherever a class lives
+    globals()[_name].__module__ = __name__

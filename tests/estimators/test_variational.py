@@ -12,12 +12,12 @@ from sklearn.model_selection import train_test_split
 from torch.distributions import Independent, Normal, Poisson, kl_divergence
 
 from sklearn_ae import AutoencoderTransformer, VariationalAutoencoder, losses
-from sklearn_ae._estimators.variational.estimator import arc
 from sklearn_ae._estimators.variational.evidence import (
     MIN_NOISE,
     minus_log_likelihood,
     standard_normal_draws,
 )
+from sklearn_ae._interpolation import arc
 from sklearn_ae.architectures import MLP, TopK
 
 pytestmark = [

@@ -62,7 +62,7 @@ def train_geodesic(recipe, X, weight, seed, tasks=None, before=None):
     module.set_frame(guide.unit * torch.eye(recipe.n_components), guide.shift)
     if recipe.target is None:
         module.turn_code(*frame_of(codes_of(module, X), weight))
-    return Trained(module, net, recipe, seed, loop), guide.facts | judgement
+    return Trained(module, net, without_guide(recipe), seed, loop), guide.facts | judgement
 
 
 def train_geodesic_on(recipe, X, weight, seed, before):
@@ -77,7 +77,13 @@ def train_geodesic_on(recipe, X, weight, seed, before):
     net = follow(recipe, guide, seed, loop, OneCycle(n_steps, largest=REFINED), before)
     _, judgement = judge(recipe, net.module, guide)
     net.module.set_frame(*frame)
+    recipe = without_guide(recipe)
     return Trained(net.module, net, recipe, before.seed, loop), guide.facts | judgement
+
+
+def without_guide(recipe):
+    """Return a recipe without what was found in the data: a training to come finds its own."""
+    return replace(recipe, landmarks=None)
 
 
 def guided(recipe, X, weight, seed, unit):

@@ -14,6 +14,7 @@ from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from ..._base import fitted_with, recipe_of
+from ..._state import checked_state, stamped
 from ..._training.fit import split
 from ..._training.loader import as_tensor, rows_of
 from ..._training.module import reconstructions
@@ -30,8 +31,11 @@ from .autoencoders import (
 )
 from .draws import check_can_sample, noise_variance_of, posterior_of
 from .fit import by_parts, fit_linear, hide, recipe_for_gaps, train_with_gaps
+from .graph import ImputerGraph
 from .low_rank import LowRankNormal, observed_moments
 
+# Of what has been learned; "n" is the number of features.
+SHAPES = {"_is_empty": ("n",), "noise_variance_": ("n",)}
 N_SPREAD = 20  # draws for each row that is judged
 
 
@@ -448,6 +452,27 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         ((name, difference),) = differences.items()
         deviations = np.sqrt(self.dispersion_) * (drawn - linear - difference)
         return linear + self.shares_[name] * difference + deviations
+
+    def __sklearn_ae_graph__(self, method):
+        """Return what a method computes as a torch module, or None; for `export.to_onnx`."""
+        check_is_fitted(self)
+        if method != "transform" or self._variational() is not None:
+            return None  # what looks for the mode of a posterior distribution has no end in sight
+        indicated = [] if self.indicator_ is None else self.indicator_.features_.tolist()
+        kept = np.flatnonzero(~self._is_empty | self.keep_empty_features).tolist()
+        parts = [
+            (own.module_, self.shares_[name], name == "correcting")
+            for name, own in self.autoencoders_.items()
+        ]
+        missing = None if is_scalar_nan(self.missing_values) else float(self.missing_values)
+        linear = LowRankNormal(**self._linear)
+        return ImputerGraph(linear, parts, missing, self._is_empty, kept, indicated)
+
+    def __getstate__(self):
+        return stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(checked_state(type(self), state, SHAPES))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -3,19 +3,19 @@
 from numbers import Real
 
 import numpy as np
-import torch
 from numpy.random import RandomState
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..._base import FEW_COMPONENTS, LEFT_TO_THE_DATA, BaseAutoencoder, segment
+from ..._base import FEW_COMPONENTS, LEFT_TO_THE_DATA, BaseAutoencoder
+from ..._interpolation import arc, decoded_path
 from ..._training.loader import mean_over_rows
 from ..._training.module import in_batches, squared_errors
 from ..._validation import is_whole
 from ...losses import loss_of
 from ...penalties import GaussianKL, gaussian_kl
-from .evidence import VariationalModule, minus_log_likelihood, standard_normal_draws
+from .evidence import EvidenceLowerBound, VariationalModule, standard_normal_draws
 from .recipe import VariationalRecipe
 
 COLLAPSED = 0.01  # nats
@@ -276,9 +276,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         if not self._has_distribution:
             return -squared_errors(self.module_, X)
         self._trained.recipe.check_loss(X)  # outside of it the density is none
-        draws = torch.from_numpy(standard_normal_draws(self._n_features_out, self._trained.seed))
-        draws = draws.to(self.module_.offset)
-        return self._apply(lambda x: self._bound(x, draws), X)
+        return self._apply(self._bound(), X)
 
     def sample(self, n_samples=1, random_state=None):
         """Draw new rows: decode codes from the standard normal distribution.
@@ -341,7 +339,7 @@ class VariationalAutoencoder(BaseAutoencoder):
             raise ValueError(f"method={method!r} is unknown; choose 'linear' or 'slerp'.")
         if method == "linear":
             return super().interpolate(a, b, n_steps, codes=codes)
-        return self._interpolate(a, b, n_steps, codes, arc)
+        return decoded_path(self, a, b, n_steps, codes, arc)
 
     @property
     def _has_distribution(self):
@@ -356,16 +354,15 @@ class VariationalAutoencoder(BaseAutoencoder):
         few = THROUGH_LINK if through_link else FEW_COMPONENTS
         return self._make_recipe(penalty=GaussianKL(self.beta), few=few, **own)
 
-    def _bound(self, x, draws):
-        """Return the evidence lower bound of each row of a tensor, by these standardised codes."""
-        module, loss = self.module_, self._trained.recipe.loss
-        mean, log_variance = module.distribution(x)
-        spread = (log_variance / 2).exp()
-        likelihood = sum(
-            -minus_log_likelihood(loss, module, module.decode(mean + spread * draw), x)
-            for draw in draws
-        ) / len(draws)
-        return len(module.offset) * likelihood - gaussian_kl(mean, log_variance).sum(dim=1)
+    def _bound(self):
+        """Return the evidence lower bound of each row of a tensor, as a torch module."""
+        draws = standard_normal_draws(self._n_features_out, self._trained.seed)
+        return EvidenceLowerBound(self.module_, self._trained.recipe.loss, draws)
+
+    def __sklearn_ae_graph__(self, method):
+        """Return what a method computes as a torch module, or None; for `export.to_onnx`."""
+        graph = super().__sklearn_ae_graph__(method)
+        return self._bound() if method == "score_samples" and self._has_distribution else graph
 
     def _describe(self, X, weight):
         self.noise_variance_ = self.kl_divergence_ = None
@@ -396,29 +393,3 @@ def warnings_of_collapse(divergence, beta):
         f"{fewer}a smaller beta than {beta} if the data should need more. "
         "kl_divergence_ has the value of each unit."
     ]
-
-
-def arc(start, end, share):
-    """Return points on the arc that turns one vector into another and stretches it on the way.
-
-    Parameters
-    ----------
-    start, end : ndarray of shape (n,)
-    share : ndarray of shape (n_points, 1)
-        Of the way, in [0, 1].
-
-    Returns
-    -------
-    points : ndarray of shape (n_points, n)
-        On the segment where the vectors have no angle between them, or an undefined plane.
-
-    References
-    ----------
-    Shoemake (1985). Animating rotation with quaternion curves. SIGGRAPH.
-    """
-    lengths = np.linalg.norm(start), np.linalg.norm(end)
-    cosine = start @ end / max(lengths[0] * lengths[1], np.finfo(start.dtype).tiny)
-    angle = np.arccos(np.clip(cosine, -1, 1))
-    if np.sin(angle) < 1e-3 or not all(lengths):
-        return segment(start, end, share)
-    return (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)

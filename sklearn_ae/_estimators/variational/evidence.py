@@ -9,6 +9,7 @@ from torch import nn
 
 from ..._training.module import AutoencoderModule, Output
 from ..._training.objective import Objective
+from ...penalties import gaussian_kl
 
 MIN_NOISE = 1e-4  # share of the data's variance; without it a perfect fit has infinite likelihood
 LOG_TWO_PI = log(2 * pi)
@@ -64,6 +65,36 @@ class VariationalObjective(Objective):
     def _loss_values(self, module, output, x):
         values = super()._loss_values(module, output, output.seen)
         return minus_log_density(self.loss, module, values, output.seen)
+
+
+class EvidenceLowerBound(nn.Module):
+    """The evidence lower bound of rows, with the same draws for all of them.
+
+    Parameters
+    ----------
+    module : VariationalModule
+    loss : callable
+        Says which distribution the decoder has.
+    draws : ndarray of shape (n_draws, n_components)
+        Points that represent the standard normal distribution.
+    """
+
+    def __init__(self, module, loss, draws):
+        super().__init__()
+        self.module = module
+        self.loss = loss
+        self.register_buffer("draws", torch.from_numpy(draws).to(module.offset))
+
+    def forward(self, x):
+        """Return the bounds, shape (n_rows,), in nats."""
+        module = self.module
+        mean, log_variance = module.distribution(x)
+        spread = (log_variance / 2).exp()
+        likelihood = sum(
+            -minus_log_likelihood(self.loss, module, module.decode(mean + spread * draw), x)
+            for draw in self.draws
+        ) / len(self.draws)
+        return len(module.offset) * likelihood - gaussian_kl(mean, log_variance).sum(dim=1)
 
 
 def minus_log_likelihood(loss, module, reconstruction, x):

@@ -1,0 +1,69 @@
+"""What an outlier detector computes, as a torch module."""
+
+import torch
+from torch import nn
+
+SMALLEST = 0.01  # as in outlier.py
+
+
+class DetectorGraph(nn.Module):
+    """Scores of rows, and labels if there is an offset.
+
+    Parameters
+    ----------
+    reconstruct : nn.Module
+        Makes reconstructions of standardised rows.
+    measure : str
+    offset : float or None
+        Scores below are outliers; None for the scores alone.
+    n_neighbors : int
+    **arrays : ndarray
+        What the detector has learned, by the names of its attributes without underscores in front
+        or at the end.
+    """
+
+    def __init__(self, reconstruct, measure, offset, n_neighbors, **arrays):
+        super().__init__()
+        self.reconstruct = reconstruct
+        self.measure = measure
+        self.offset = offset
+        self.k = min(n_neighbors + 1, len(arrays["references"]))
+        for name, array in arrays.items():
+            self.register_buffer(name, torch.from_numpy(array))
+
+    def forward(self, x):
+        """Return scores; or labels, and scores minus the offset."""
+        z = (x - self.center) / self.scale
+        reconstruction = self.reconstruct(z)
+        score = -getattr(self, f"_{self.measure}")(reconstruction, z - reconstruction)
+        if self.offset is None:
+            return score
+        decision = score - self.offset
+        return torch.where(decision < 0, -1, 1), decision
+
+    def _code(self, reconstruction, residual):
+        references, k = self.references, self.k
+        squares = references.square().sum(dim=1) - 2 * reconstruction @ references.T
+        index = squares.topk(k, dim=1, largest=False).indices
+        apart = reconstruction[:, None] - references[index]
+        distance = apart.square().sum(dim=2).sqrt()
+        if k == 1:
+            return distance[:, 0]
+        nearest, farthest = distance.amin(dim=1), distance.amax(dim=1)
+        is_itself = nearest < 1e-6 * reconstruction.shape[1] ** 0.5
+        return (distance.sum(dim=1) - torch.where(is_itself, nearest, farthest)) / (k - 1)
+
+    def _mahalanobis(self, reconstruction, residual):
+        squares = (residual @ self.residual_precision * residual).mean(dim=1)
+        return squares.clamp_min(0).sqrt()
+
+    def _combined(self, reconstruction, residual):
+        along = self._code(reconstruction, residual) / self.typical[0]
+        off = self._mahalanobis(reconstruction, residual) / self.typical[1]
+        return ((along + SMALLEST) * (off + SMALLEST)).sqrt()
+
+    def _standardised(self, reconstruction, residual):
+        return (residual / self.residual_scale).square().mean(dim=1)
+
+    def _squared_error(self, reconstruction, residual):
+        return residual.square().sum(dim=1)
