@@ -1,0 +1,209 @@
+"""A training step whose backward pass is written out, and what it cannot do."""
+
+from itertools import product
+
+import torch
+from torch import nn
+
+from .._evidence import VariationalModule
+from .._imputing import EncoderWithGaps
+from .._linear_path import TransposedLinear
+from .._nesting import PrefixDecoder
+from ..architectures import LinearPlusNetwork, UnitNormLinear
+from .closed_form import ClosedForm, is_known
+from .coders import Coder, written_activation
+from .leaves import Leaves
+from .parameters import SGD, Adam, Flat
+
+LAYERS = (nn.Linear, TransposedLinear, UnitNormLinear)
+RULES = {torch.optim.Adam: Adam, torch.optim.SGD: SGD}
+
+
+def written_out(module, objective, optimizer):
+    """Return a step that takes the place of autograd and the optimizer, or why there is none.
+
+    Parameters
+    ----------
+    module : AutoencoderModule or CorrectingModule
+        Its parameters become views of one tensor, until the step is released.
+    objective : Objective
+    optimizer : torch.optim.Optimizer
+        Of the parameters of the module. Its state becomes that of the step.
+
+    Returns
+    -------
+    step : Step or str
+        A string says what stands in the way.
+    """
+    reason = why_not(module, optimizer)
+    return reason or Step(module, objective, optimizer)
+
+
+class Step:
+    """One step of training: the gradient, and what the optimizer makes of it.
+
+    Parameters
+    ----------
+    module, objective, optimizer
+        As for `written_out`, which finds nothing in their way.
+
+    Attributes
+    ----------
+    flat : Flat
+        The parameters, those in front that decay.
+    gradient : ClosedForm or Leaves
+    """
+
+    def __init__(self, module, objective, optimizer):
+        self.flat = Flat(module, decaying_parameters(module))
+        encoder, decoder = network_of(module.encoder), network_of(module.decoder)
+        if is_known(module, objective):
+            # The decoder is the first to have gradients; tied weights add those of the encoder.
+            written = set()
+            decoder, encoder = Coder(decoder, written), Coder(encoder, written)
+            self.gradient = ClosedForm(module, objective, encoder, decoder)
+        else:
+            written = {id(parameter) for parameter in module.parameters()}
+            coders = {network: Coder(network, written) for network in (encoder, decoder)}
+            self.gradient = Leaves(module, objective, coders, self.flat)
+        self.rule = RULES[type(optimizer)](optimizer, self.flat)
+
+    def __call__(self, x, weight, guide, rate):
+        """Take a step, and return the value of the objective for its batch.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_rows, n_features)
+        weight : Tensor of shape (n_rows,) or None
+        guide : Tensor of shape (n_rows, n_values) or None
+        rate : float
+            Learning rate.
+
+        Returns
+        -------
+        value : Tensor of shape ()
+            Not waited for.
+        """
+        value = self.gradient(x, weight, guide)
+        self.rule.step(rate)
+        return value
+
+    def prepare(self, X):
+        """Return rows as the step takes them from now on: standardised and cast once, if it can be.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, n_features)
+            Rows of data.
+
+        Returns
+        -------
+        X : Tensor of shape (n_samples, n_features)
+        """
+        return self.gradient.prepare(X).to(self.flat.values)
+
+    def output(self):
+        """Return what the module has made of the last batch; the next one takes its place."""
+        return self.gradient.output()
+
+    def forget(self):
+        """Start the optimizer anew."""
+        self.rule.forget()
+
+    def release(self):
+        """Give parameters and optimizer memory of their own again."""
+        self.rule.release()
+        self.flat.release()
+
+
+def why_not(module, optimizer):
+    """Return what stands in the way of a written-out step; None for nothing.
+
+    Parameters
+    ----------
+    module : nn.Module
+    optimizer : torch.optim.Optimizer
+
+    Returns
+    -------
+    reason : str or None
+    """
+    checks = (_of_coders(module), _of_parameters(module), _of_optimizer(module, optimizer))
+    return next((reason for reasons in checks for reason in reasons), None)
+
+
+def network_of(coder):
+    """Return the network in a coder that may have something around it.
+
+    Parameters
+    ----------
+    coder : nn.Module
+    """
+    if type(coder) is EncoderWithGaps:
+        return coder.encoder
+    return coder.decoder if type(coder) is PrefixDecoder else coder
+
+
+def _of_coders(module):
+    for name in ("encoder", "decoder"):
+        network = network_of(getattr(module, name, None))
+        if type(network) is not LinearPlusNetwork:
+            yield f"the {name} is a {type(network).__name__}, and no MLP"
+            return
+        for layer in (*network.layers, network.skip):
+            if layer is not None and not _is_known_layer(layer):
+                yield f"the {name} has a layer {layer}"
+        if len(network.layers) > 1 and written_activation(network.activation) is None:
+            yield f"the derivative of activation={network.activation!r} is not known"
+        if written_activation(network.output_activation) is None:
+            yield f"the derivative of code_activation={network.output_activation!r} is not known"
+
+
+def _is_known_layer(layer):
+    linear = getattr(layer, "linear", layer)
+    return type(layer) in LAYERS and type(linear) is nn.Linear
+
+
+def _of_parameters(module):
+    own = list(module.parameters())
+    coders = [*module.encoder.parameters(), *module.decoder.parameters()]
+    if isinstance(module, VariationalModule):
+        coders.append(module.log_noise)
+    if {id(parameter) for parameter in own} != {id(parameter) for parameter in coders}:
+        yield "the module has parameters besides those of its coders"
+    if not all(parameter.requires_grad for parameter in own):
+        yield "some parameters are frozen"
+    kinds = {(parameter.dtype, parameter.device.type) for parameter in own}
+    if not kinds <= set(product((torch.float32, torch.float64), ("cpu", "cuda"))):
+        yield f"the parameters are {kinds}"
+    if any(part._forward_hooks or part._forward_pre_hooks for part in module.modules()):
+        yield "a part of the module has hooks"
+
+
+def _of_optimizer(module, optimizer):
+    name, groups = type(optimizer).__name__, optimizer.param_groups
+    if type(optimizer) not in RULES:
+        yield f"the optimizer is {name}, and not Adam or SGD"
+        return
+    if len(groups) != 1:
+        yield "the optimizer has groups of parameters"
+    own = {id(parameter) for parameter in module.parameters()}
+    if {id(parameter) for group in groups for parameter in group["params"]} != own:
+        yield "the optimizer has other parameters than the module"
+    for option in ("amsgrad", "maximize", "differentiable", "dampening", "decoupled_weight_decay"):
+        if groups[0].get(option):
+            yield f"{name} has {option}={groups[0][option]}"
+
+
+def decaying_parameters(module):
+    """Return the parameters that weight decay makes smaller: matrices, but for linear paths.
+
+    Decay then leads to a linear autoencoder, not to zero.
+
+    Parameters
+    ----------
+    module : nn.Module
+    """
+    coders = [part for part in module.modules() if hasattr(part, "linear_parameters")]
+    spared = {id(weight) for coder in coders for weight in coder.linear_parameters()}
+    return [p for p in module.parameters() if p.ndim > 1 and id(p) not in spared]
