@@ -71,7 +71,7 @@ class ClosedForm:
         self.y, self.batch = y, batch
         value, d = self.reconstruction(y, batch)
         constraint, d = self.code.backward(self.decoder.backward(d), batch)
-        self.encoder.backward(d, need_input=False, extra=self.code.extra)
+        self.encoder.backward(d, need_input=False, extra=self.code.extra())
         return value if constraint is None else value + constraint
 
     def prepare(self, X):
@@ -104,11 +104,12 @@ class ClosedForm:
         return given, Batch(x, seen, standard, weight, guide)
 
     def _with_mask(self, x):
-        """Return rows with 0 in the place of NaN beside a mask of it, and the former alone."""
+        """Return rows without their gaps beside a mask of them, and the former alone."""
         given = self.buffers("given", x, len(x), 2 * x.shape[1])
         values, mask = given.chunk(2, dim=1)
-        torch.ne(x, x, out=mask)
-        return given, torch.nan_to_num(x, nan=0.0, posinf=torch.inf, neginf=-torch.inf, out=values)
+        missing = x.isnan()
+        mask.copy_(missing)
+        return given, values.copy_(x.masked_fill_(missing, 0))
 
     def _reconstruction(self):
         loss, kind = self.objective.loss, Reconstruction
@@ -120,11 +121,12 @@ class ClosedForm:
     def _code(self):
         objective = self.objective
         if type(objective) is VariationalObjective:
-            return Drawn(objective, self.buffers)
+            return Drawn(objective)
         if type(objective) is NestedObjective:
-            return Cut(objective, self.buffers)
+            return Cut(objective)
         if type(objective) is FollowingObjective:
-            return Led(objective, self.standardise)
+            landmarks = objective.landmarks
+            return Led(objective, None if landmarks is None else self.module.standardise(landmarks))
         return Straight(self._penalty())
 
     def _penalty(self):

@@ -7,6 +7,7 @@ For the layers ``h_i = s(z_i)``, ``z_i = h_{i-1} W_i' + b_i`` with ``h_0 = x``, 
     d_{i-1} = d_i W_i * s'(z_{i-1}),   dx = d_1 W_1 + d_L V.
 """
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -19,23 +20,23 @@ from .._linear_path import TransposedLinear
 from ..architectures import UnitNormLinear
 
 aten, fast = torch.ops.aten, torch._C._nn  # F.silu and F.gelu call the latter, without `out`
-MAX_SIZES = 8  # sizes of batches that buffers are kept for
+MAX_SIZES = 8  # sizes of batches that buffers are kept for; most trainings have two
 
 
 class Elementwise(NamedTuple):
     """An activation of each value by itself.
 
-    ``run(z, out)`` returns the activation h of z, ``pull(d, z, h, out)`` returns d times the slope
-    there, and ``bend(z, h)`` the second derivative.
+    ``run(z, out)`` returns the activation h of z, ``pull(d, z, h, out)`` returns d times its slope
+    there, and ``bend(z, h)`` the derivative of the slope.
     """
 
-    run: callable
-    pull: callable
-    bend: callable
+    run: Callable
+    pull: Callable
+    bend: Callable
 
 
 class KeptLargest:
-    """The activation that keeps the k largest units of each row: the gradient goes to those."""
+    """The activation of a code that keeps the k largest units of each row, and their gradients."""
 
     def __init__(self, k):
         self.k = k
@@ -51,7 +52,7 @@ class KeptLargest:
         return out.zero_().scatter_(1, self.kept, of_largest)
 
     def bend(self, z, h):
-        """Return the second derivative."""
+        """Return the derivative of the slope."""
         return torch.zeros_like(z)
 
 
@@ -90,17 +91,25 @@ WRITTEN = {
 
 
 def written_activation(activation):
-    """Return how an activation and its derivative are computed; None if that is not known.
+    """Return how an activation of each value is computed, and its derivatives; None if not known.
+
+    Parameters
+    ----------
+    activation : callable
+    """
+    return IDENTITY if type(activation) is nn.Identity else WRITTEN.get(activation)
+
+
+def written_output_activation(activation):
+    """Return the same for what follows a coder; an identity is passed over.
 
     Parameters
     ----------
     activation : callable or None
     """
-    if activation is None or type(activation) is nn.Identity:
-        return IDENTITY
     if type(activation) is _KeepLargest:
         return KeptLargest(activation.k)
-    return WRITTEN.get(activation) if callable(activation) else None
+    return IDENTITY if activation is None else written_activation(activation)
 
 
 class Linear:
@@ -188,12 +197,12 @@ def written_layer(layer, written):
 class Coder:
     """An encoder or a decoder.
 
-    Its buffers hold the results of the last passes, for each number of rows.
+    For each number of rows there are buffers; what is returned lies in them until the next pass.
 
     Parameters
     ----------
     network : LinearPlusNetwork
-        Whose parameters have gradients.
+        Its parameters have gradients.
     written : set of int
         Of the parameters that have their gradients before this coder's backward pass.
     """
@@ -201,31 +210,28 @@ class Coder:
     def __init__(self, network, written):
         self.layers = [written_layer(layer, written) for layer in network.layers]
         self.skip = None if network.skip is None else written_layer(network.skip, written)
-        self.last, self.top = self.layers[-1], len(self.layers) - 1
         self.activation = written_activation(network.activation)
-        self.output_activation = None
-        if network.output_activation is not None:
-            self.output_activation = written_activation(network.output_activation)
+        self.output_activation = written_output_activation(network.output_activation)
         self.buffers = {}
 
     def forward(self, x):
         """Return the output for the rows of x, shape (n_rows, n_outputs)."""
         here = self.here = self._buffers_for(x)
         hidden = here.h[0] = x
-        for i, layer in enumerate(self.layers[:-1]):
+        *inner, last = self.layers
+        for i, layer in enumerate(inner):
             layer.refresh()
             torch.addmm(layer.bias, hidden, layer.turned, out=here.z[i])
             hidden = here.h[i + 1] = self.activation.run(here.z[i], here.h[i + 1])
-        self.last.refresh()
-        out = torch.addmm(self.last.bias, hidden, self.last.turned, out=here.z[-1])
+        last.refresh()
+        out = torch.addmm(last.bias, hidden, last.turned, out=here.z[-1])
         if self.skip is not None:
             self.skip.refresh()
             out.addmm_(x, self.skip.turned)
-        if self.output_activation is not None:
-            out = here.out = self.output_activation.run(out, here.out)
-        return out
+        here.out = self.output_activation.run(out, here.out)
+        return here.out
 
-    def backward(self, d, need_input=True, extra=None):
+    def backward(self, d, need_input=True, extra=()):
         """Set the gradients of the parameters, and return that of the input.
 
         Parameters
@@ -234,23 +240,20 @@ class Coder:
             Gradient with respect to the output of the last forward pass.
         need_input : bool, default=True
             False for the first coder of a net.
-        extra : list of (Tensor or None) or None, default=None
-            Gradient with respect to the sums of each layer, before the activations, of what else
-            depends on them.
+        extra : sequence of (Tensor or None), default=()
+            Gradient of what else depends on the sums of the layers, with respect to them.
         """
-        here = self.here
-        if d is None:  # nothing but the sums is used
-            d = here.d[-1].zero_()
-        if self.output_activation is not None:
-            d = self.output_activation.pull(d, here.z[-1], here.out, here.d[-1])
-        d = d_last = self._with_extra(d, self.top, extra)
+        here, i = self.here, len(self.layers) - 1
+        d = self.output_activation.pull(d, here.z[i], here.out, here.d[i])
+        d = d_last = self._with_extra(d, i, extra)
         if self.skip is not None:
             self.skip.collect(d.T, here.h[0], here.ones)
-        for i in range(self.top, 0, -1):
+        while i > 0:
             self.layers[i].collect(d.T, here.h[i], here.ones)
-            up = torch.mm(d, self.layers[i].weight, out=here.d[i - 1])
-            d = self.activation.pull(up, here.z[i - 1], here.h[i], up)
-            d = self._with_extra(d, i - 1, extra)
+            d = torch.mm(d, self.layers[i].weight, out=here.d[i - 1])
+            d = self.activation.pull(d, here.z[i - 1], here.h[i], d)
+            i -= 1
+            d = self._with_extra(d, i, extra)
         self.layers[0].collect(d.T, here.h[0], here.ones)
         if not need_input:
             return None
@@ -258,14 +261,14 @@ class Coder:
         return dx if self.skip is None else dx.addmm_(d_last, self.skip.weight)
 
     def sums(self):
-        """Return what the layers summed up in the last pass before their activations.
+        """Return what the layers have summed up, before their activations.
 
-        Without that of the output if no activation follows: it is the output.
+        Without the last one where no activation follows: that is the output.
         """
-        return self.here.z if self.output_activation is not None else self.here.z[:-1]
+        return self.here.z[:-1] if self.output_activation is IDENTITY else self.here.z
 
     def _with_extra(self, d, i, extra):
-        if extra is None or i >= len(extra) or extra[i] is None:
+        if i >= len(extra) or extra[i] is None:
             return d
         return torch.add(d, extra[i], out=self.here.d[i])
 

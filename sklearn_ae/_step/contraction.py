@@ -11,10 +11,7 @@ from .._jacobian import _Gram
 
 
 def norm_of_one_layer(s, f, W, V=None):
-    """Return ``sum_ij f_i s_ij² |w_j|²``, and its gradients by s and the weights.
-
-    W is the layer, of which w_j are the rows; of a linear path V there is only the sum with it.
-    """
+    """Return ``sum_ij f_i s_ij² |w_j|²``, w_j being rows of W + V; its gradients by s, W and V."""
     whole = W if V is None else W + V
     norms, of_units = whole.square().sum(dim=1), (s * s * f).sum(dim=0)
     d = 2 * of_units[:, None] * whole
@@ -22,10 +19,10 @@ def norm_of_one_layer(s, f, W, V=None):
 
 
 def norm_of_two_layers(s, f, W, U, V=None):
-    """Return ``sum_i f_i |U diag(s_i) W + V|²``, and its gradients by s and the weights.
+    """Return ``sum_i f_i |U diag(s_i) W + V|²``, and its gradients by s, W, U and V.
 
-    With the symmetric ``K = U'U * W W'`` and ``k = 1'(U * V W')`` it is
-    ``sum_i f_i (s_i' K s_i + 2 k' s_i + |V|²)``.
+    It is ``sum_i f_i (s_i' K s_i + 2 k' s_i + |V|²)`` with ``K = U'U * W W'``, which is symmetric,
+    and ``k = (U * V W')' 1``.
     """
     s_of_rows = s * f
     gram_w, gram_u = _Gram.apply(W), _Gram.apply(U.T)
@@ -54,8 +51,8 @@ class Contraction:
 
     Attributes
     ----------
-    extra : list of (Tensor or None)
-        Gradients with respect to the sums of the encoder's layers, in the last batch.
+    extra : tuple of Tensor
+        Gradient with respect to what the encoder's layers have summed up, in the last batch.
     """
 
     def __init__(self, penalty, factor, encoder):
@@ -72,18 +69,11 @@ class Contraction:
         f = self.factor / len(code)
         f = f if weight is None else f * weight
         norm = norm_of_two_layers if self.is_deep else norm_of_one_layer
-        slopes, bends = self._slopes(code)
-        value, d_slopes, gradients = norm(slopes, f, *(path.weight for path in self.paths))
-        self.extra = None if bends is None else [d_slopes.mul_(bends)]
-        for path, gradient, adds in zip(self.paths, gradients, self.adds, strict=True):
-            (path.gradient.add_ if adds else path.gradient.copy_)(gradient)
-        return value
-
-    def _slopes(self, code):
-        """Return the slopes of the activation and their derivatives; 1 and None without one."""
-        if self.activation is None:
-            return code.new_ones(len(code), 1), None
         here = self.encoder.here
         z, h = here.z[0], here.h[1] if self.is_deep else here.out
         slopes = self.activation.pull(torch.ones_like(z), z, h, torch.empty_like(z))
-        return slopes, self.activation.bend(z, h)
+        value, d_slopes, gradients = norm(slopes, f, *(path.weight for path in self.paths))
+        self.extra = (d_slopes.mul_(self.activation.bend(z, h)),)
+        for path, gradient, adds in zip(self.paths, gradients, self.adds, strict=True):
+            (path.gradient.add_ if adds else path.gradient.copy_)(gradient)
+        return value

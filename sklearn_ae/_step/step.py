@@ -11,7 +11,7 @@ from .._linear_path import TransposedLinear
 from .._nesting import PrefixDecoder
 from ..architectures import LinearPlusNetwork, UnitNormLinear
 from .closed_form import ClosedForm, is_known
-from .coders import Coder, written_activation
+from .coders import Coder, written_activation, written_output_activation
 from .leaves import Leaves
 from .parameters import SGD, Adam, Flat
 
@@ -44,14 +44,17 @@ class Step:
 
     Parameters
     ----------
-    module, objective, optimizer
-        As for `written_out`, which finds nothing in their way.
+    module : AutoencoderModule or CorrectingModule
+    objective : Objective
+    optimizer : torch.optim.Optimizer
+        As for `written_out`, which has found nothing in the way.
 
     Attributes
     ----------
     flat : Flat
-        The parameters, those in front that decay.
+        The parameters; first those that decay.
     gradient : ClosedForm or Leaves
+        Sets the gradients, and returns the value for a batch.
     """
 
     def __init__(self, module, objective, optimizer):
@@ -150,18 +153,19 @@ def _of_coders(module):
         if type(network) is not LinearPlusNetwork:
             yield f"the {name} is a {type(network).__name__}, and no MLP"
             return
-        for layer in (*network.layers, network.skip):
-            if layer is not None and not _is_known_layer(layer):
-                yield f"the {name} has a layer {layer}"
+        for layer in network.layers:
+            if not _is_known_layer(layer) or layer.bias is None:
+                yield f"the {name} has the layer {layer}"
+        if network.skip is not None and not _is_known_layer(network.skip):
+            yield f"the {name} has the linear path {network.skip}"
         if len(network.layers) > 1 and written_activation(network.activation) is None:
-            yield f"the derivative of activation={network.activation!r} is not known"
-        if written_activation(network.output_activation) is None:
-            yield f"the derivative of code_activation={network.output_activation!r} is not known"
+            yield f"the derivative of activation={network.activation!r} is not written out"
+        if written_output_activation(network.output_activation) is None:
+            yield f"the derivative of {network.output_activation!r} is not written out"
 
 
 def _is_known_layer(layer):
-    linear = getattr(layer, "linear", layer)
-    return type(layer) in LAYERS and type(linear) is nn.Linear
+    return type(layer) in LAYERS and type(getattr(layer, "linear", layer)) is nn.Linear
 
 
 def _of_parameters(module):
@@ -174,8 +178,10 @@ def _of_parameters(module):
     if not all(parameter.requires_grad for parameter in own):
         yield "some parameters are frozen"
     kinds = {(parameter.dtype, parameter.device.type) for parameter in own}
-    if not kinds <= set(product((torch.float32, torch.float64), ("cpu", "cuda"))):
-        yield f"the parameters are {kinds}"
+    for dtype, device in kinds - set(product((torch.float32, torch.float64), ("cpu", "cuda"))):
+        yield f"there are parameters of {dtype} on {device}"
+    if len(kinds) > 1:
+        yield "the parameters differ in their dtype or device"
     if any(part._forward_hooks or part._forward_pre_hooks for part in module.modules()):
         yield "a part of the module has hooks"
 
