@@ -392,6 +392,16 @@ def test_a_step_goes_on_from_the_state_of_the_optimizer(optimizer):
     torch.testing.assert_close(*ends)
 
 
+def test_schedules_of_torch_go_with_a_step():
+    module, new_objective = plain(SquaredError())
+    optimizer = torch.optim.Adam(module.parameters(), 1.0)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5)
+    step = written_out(module, new_objective(), optimizer)
+    step(*batch_for(module, new_objective()), optimizer.param_groups[0]["lr"])
+    schedule.step()
+    assert optimizer.param_groups[0]["lr"] == 0.5
+
+
 def test_a_step_that_forgets_is_as_new():
     module, new_objective = plain(SquaredError())
     step = step_for(module, new_objective().train())

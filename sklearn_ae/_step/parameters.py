@@ -75,6 +75,7 @@ class _Rule:
         (self.group,) = optimizer.param_groups
         self.kept = {name: torch.zeros_like(flat.values) for name in self.names()}
         self.bind()
+        optimizer._opt_called = True  # schedules of torch warn until the optimizer has taken a step
 
     def bind(self):
         """Make what is kept the optimizer's state, with the values that it has had."""
