@@ -80,14 +80,14 @@ class ClosedForm:
         if not is_enough or self.objective.corruption is not None:
             return X
         self.is_prepared = True
-        return self.module.standardise(X)
+        return (X - self.offset).mul_(self.unit)
 
     def output(self):
-        """Return what the module has made of the last batch; the next one takes its place."""
+        """Return what the module has made of the last batch."""
         reconstruction = self.module.to_data(self.y)
         if self.base is not None:
             reconstruction += self.base(self.batch.seen) - self.offset
-        return Output(reconstruction, self.code.code, self.batch.seen)
+        return Output(reconstruction, self.code.code.clone(), self.batch.seen)
 
     def standardise(self, x, name):
         """Return what the module encodes for rows of data, in the buffer of that name."""

@@ -92,7 +92,9 @@ class Step:
         return value
 
     def prepare(self, X):
-        """Return rows as the step takes them from now on: standardised and cast once, if it can be.
+        """Return rows as the step takes them from now on: cast, and standardised if it can be.
+
+        That saves every batch the trouble, and changes no result.
 
         Parameters
         ----------
@@ -103,10 +105,10 @@ class Step:
         -------
         X : Tensor of shape (n_samples, n_features)
         """
-        return self.gradient.prepare(X).to(self.flat.values)
+        return self.gradient.prepare(X.to(self.flat.values))
 
     def output(self):
-        """Return what the module has made of the last batch; the next one takes its place."""
+        """Return what the module has made of the last batch."""
         return self.gradient.output()
 
     def forget(self):
