@@ -19,7 +19,7 @@ from .codes import AbsoluteCode, Cut, Drawn, Led, MeanActivity, SquaredCode, Str
 from .contraction import Contraction
 from .losses import FAMILIES, Likelihood, NormalLikelihood, Reconstruction, squared_error
 
-PENALTIES = {L1: AbsoluteCode, L2: SquaredCode, KLSparsity: MeanActivity, Contractive: Contraction}
+PENALTIES = {L1: AbsoluteCode, L2: SquaredCode, KLSparsity: MeanActivity}
 
 
 class Batch(NamedTuple):
@@ -62,8 +62,8 @@ class ClosedForm:
         Parameters
         ----------
         x : Tensor of shape (n_rows, n_features)
-        weight : Tensor of shape (n_rows,) or None
-        guide : Tensor of shape (n_rows, n_values) or None
+        weight : Tensor of shape (n_rows,) or None, default=None
+        guide : Tensor of shape (n_rows, n_values) or None, default=None
         """
         given, batch = self._batch(x, weight, guide)
         encoded = self.encoder.forward(self.code.rows(given, batch))
@@ -105,7 +105,7 @@ class ClosedForm:
 
     def _with_mask(self, x):
         """Return rows without their gaps beside a mask of them, and the former alone."""
-        given = self.buffers("given", x, len(x), 2 * x.shape[1])
+        given = self.buffers("given", x, x.shape[0], 2 * x.shape[1])
         values, mask = given.chunk(2, dim=1)
         missing = x.isnan()
         mask.copy_(missing)
@@ -198,6 +198,5 @@ def _is_known_of_encoder(penalty, encoder):
 
 
 def _is_unframed(module):
-    return torch.equal(module.turn, torch.eye(len(module.turn)).to(module.turn)) and not bool(
-        module.shift.any()
-    )
+    identity = torch.eye(len(module.turn)).to(module.turn)
+    return torch.equal(module.turn, identity) and not module.shift.any().item()

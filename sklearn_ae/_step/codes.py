@@ -74,7 +74,7 @@ class Drawn(Straight):
 
     def backward(self, d, batch):
         """Return the value of the divergence, and the gradient by what was encoded."""
-        factor, variance = self.factor / len(d), self.spread.square_()
+        factor, variance = self.factor / d.shape[0], self.spread.square_()
         kl = self.mean.square().add_(variance).sub_(self.log_variance).sub_(1)
         slopes = torch.cat([self.mean, variance.sub_(1).div_(2)], dim=1)
         d = torch.cat([d, self.shift.mul_(d).div_(2)], dim=1)
@@ -136,7 +136,7 @@ class Led(Straight):
 
     def forward(self, encoded, batch):
         """Return what is to be decoded."""
-        n_rows = len(batch.x)
+        n_rows = batch.x.shape[0]
         self.code, self.of_landmarks = encoded[:n_rows], encoded[n_rows:]
         return self.code
 
@@ -154,7 +154,7 @@ class Led(Straight):
 
     def _stress(self, d, batch):
         code, landmarks = self.code, self.of_landmarks
-        distances = batch.guide[:, : len(landmarks)]
+        distances = batch.guide[:, : landmarks.shape[0]]
         apart = torch.cdist(code, landmarks, compute_mode="donot_use_mm_for_euclid_dist")
         apart = apart.square_().add_(1e-8).sqrt_()
         unit = distances.clamp(min=self.objective.shortest)
@@ -180,7 +180,7 @@ class AbsoluteCode:
 
     def __call__(self, code, d, weight):
         """Return the value, and add the gradient to d."""
-        factor = self.factor / len(code)
+        factor = self.factor / code.shape[0]
         d.add_(_weighted(code.sign(), weight), alpha=factor)
         return _total(code.abs(), weight).mul_(factor)
 
@@ -193,7 +193,7 @@ class SquaredCode:
 
     def __call__(self, code, d, weight):
         """Return the value, and add the gradient to d."""
-        factor = self.factor / len(code)
+        factor = self.factor / code.shape[0]
         d.add_(_weighted(code, weight), alpha=2 * factor)
         return _total(code.square(), weight).mul_(factor)
 
@@ -211,7 +211,7 @@ class MeanActivity:
         q = _weighted(code, weight).mean(dim=0) / mean_weight
         inside = q.clamp(eps, 1 - eps)
         slopes = (1 - p) / (1 - inside) - p / inside
-        d.add_(_weighted(slopes.expand_as(d), weight), alpha=self.factor / len(code))
+        d.add_(_weighted(slopes.expand_as(d), weight), alpha=self.factor / code.shape[0])
         return _bernoulli_kl(p, q).sum() * (mean_weight * self.factor)
 
 

@@ -32,7 +32,7 @@ def norm_of_two_layers(s, f, W, U, V=None):
     if V is None:
         return value, ds.mul_(2 * f), [dW, dU]
     VW, dk = V @ W.T, 2 * s_of_rows.sum(dim=0)
-    k, share = (U * VW).sum(dim=0), f * len(s) if isinstance(f, float) else f.sum()
+    k, share = (U * VW).sum(dim=0), f * s.shape[0] if isinstance(f, float) else f.sum()
     value = value + dk @ k + share * V.square().sum()
     dVW = U * dk
     dV = (dVW @ W).add_(2 * share * V)
@@ -66,7 +66,7 @@ class Contraction:
 
     def __call__(self, code, d, weight):
         """Return the value for a batch, which the encoder has passed."""
-        f = self.factor / len(code)
+        f = self.factor / code.shape[0]
         f = f if weight is None else f * weight
         norm = norm_of_two_layers if self.is_deep else norm_of_one_layer
         here = self.encoder.here

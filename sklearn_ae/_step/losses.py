@@ -71,7 +71,7 @@ class Reconstruction:
     objective : Objective
         Of a loss that has a closed form.
     standardise : callable
-        ``standardise(x, out)``, what the module does to rows.
+        ``standardise(x, name)``, what the module encodes for rows, in the buffer of that name.
     buffers : Buffers
     """
 
@@ -96,7 +96,7 @@ class Reconstruction:
         batch : Batch
         """
         x, c, weight = self._comparison(batch)
-        factor = self.factor / len(y)
+        factor = self.factor / y.shape[0]
         value, d = self.family(y, x, c, factor, self.buffers)
         constant = self._constant(x, c, weight)
         return value if constant is None else value.add_(constant, alpha=factor), d
@@ -122,7 +122,7 @@ class Reconstruction:
         elif x is batch.seen:
             target = batch.standard
         else:
-            target = self.standardise(x, self.buffers("target", x))
+            target = self.standardise(x, "target")
         return target.masked_fill(x.isnan(), 0.5) if self.has_gaps else target
 
     def _shares(self, x, batch):
@@ -172,7 +172,7 @@ class NormalLikelihood(Likelihood):
     def __call__(self, y, batch):
         """Return the value, and its gradient with respect to y."""
         x, c, _ = self._comparison(batch)
-        error, d = squared_error(y, x, c, self.factor / len(y), self.buffers)
+        error, d = squared_error(y, x, c, self.factor / y.shape[0], self.buffers)
         observed = 1.0 if c is None else c.expand_as(y).mean()
         above = self.log_noise.exp()
         variance = above + MIN_NOISE
