@@ -541,9 +541,8 @@ def test_batches_of_many_sizes_have_the_gradients_of_autograd():
 # What goes through autograd
 
 
-class Own(nn.Module):
-    def forward(self, x):
-        return x
+class Own(AutoencoderModule):
+    pass
 
 
 def with_coders(*coders):
@@ -579,6 +578,7 @@ def hooked():
         (with_coders(*small_coders(bias=False)), "layer Linear.*bias=False"),
         (frozen(), "frozen"),
         (hooked(), "hooks"),
+        (Own(*small_coders(), N_FEATURES), "the module is a Own"),
         (with_coders(*small_coders()).half(), "float16"),
     ],
 )

@@ -6,8 +6,10 @@ import torch
 from torch import nn
 
 from .._evidence import VariationalModule
-from .._imputing import EncoderWithGaps
+from .._following import FramedModule
+from .._imputing import CorrectingModule, EncoderWithGaps
 from .._linear_path import TransposedLinear
+from .._module import AutoencoderModule
 from .._nesting import PrefixDecoder
 from ..architectures import LinearPlusNetwork, UnitNormLinear
 from .closed_form import ClosedForm, is_known
@@ -16,6 +18,7 @@ from .leaves import Leaves
 from .parameters import SGD, Adam, Flat
 
 LAYERS = (nn.Linear, TransposedLinear, UnitNormLinear)
+MODULES = (AutoencoderModule, VariationalModule, FramedModule, CorrectingModule)
 RULES = {torch.optim.Adam: Adam, torch.optim.SGD: SGD}
 
 
@@ -150,6 +153,9 @@ def network_of(coder):
 
 
 def _of_coders(module):
+    if type(module) not in MODULES:  # a compiled one, or one with a forward pass of its own
+        yield f"the module is a {type(module).__name__}"
+        return
     for name in ("encoder", "decoder"):
         network = network_of(getattr(module, name, None))
         if type(network) is not LinearPlusNetwork:
