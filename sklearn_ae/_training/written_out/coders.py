@@ -15,9 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .._activations import _KeepLargest
-from .._linear_path import TransposedLinear
-from ..architectures import UnitNormLinear
+from ...architectures import KeepLargest, TransposedLinear, UnitNormLinear
 
 aten, fast = torch.ops.aten, torch._C._nn  # F.silu and F.gelu call the latter, without `out`
 MAX_SIZES = 8  # sizes of batches that buffers are kept for; most trainings have two
@@ -107,7 +105,7 @@ def written_output_activation(activation):
     ----------
     activation : callable or None
     """
-    if type(activation) is _KeepLargest:
+    if type(activation) is KeepLargest:
         return KeptLargest(activation.k)
     return IDENTITY if activation is None else written_activation(activation)
 

@@ -7,7 +7,7 @@ one row of them for each row of the batch.
 
 import torch
 
-from .._jacobian import _Gram
+from ...penalties import Gram
 
 
 def norm_of_one_layer(s, f, W, V=None):
@@ -25,7 +25,7 @@ def norm_of_two_layers(s, f, W, U, V=None):
     and ``k = (U * V W')' 1``.
     """
     s_of_rows = s * f
-    gram_w, gram_u = _Gram.apply(W), _Gram.apply(U.T)
+    gram_w, gram_u = Gram.apply(W), Gram.apply(U.T)
     ds, dK = s @ (gram_w * gram_u), s_of_rows.T @ s
     value = (s_of_rows * ds).sum()
     dW, dU = 2 * (dK * gram_u) @ W, 2 * U @ (dK * gram_w)

@@ -5,13 +5,10 @@ the slope of each is the mean that belongs to y, minus the value. ``c`` is what 
 or None; f a factor.
 """
 
-from math import log
-
 import torch
 
-from .._evidence import LOG_TWO_PI, MIN_NOISE
-from .._imputing import CorrectingModule, ObservedLoss
-from ..losses import LogLoss, Poisson, SquaredError
+from ...losses import LogLoss, Poisson, SquaredError
+from .says import says
 
 softplus = torch._C._nn.softplus  # F.softplus calls it, without `out`
 
@@ -54,9 +51,14 @@ def poisson_constant(x):
     return torch.xlogy(x, x) - x
 
 
-def log_factorial(x):
-    """Return minus the logarithm of the Poisson density of x, but for what depends on the mean."""
-    return torch.lgamma(x + 1)
+def loss_alone(loss):
+    """Return the loss that another one is, but for values that are missing."""
+    return loss.loss if says(loss, "counts_observed") else loss
+
+
+def total(values, c):
+    """Return the sum of some values, each of which counts c."""
+    return values.sum() if c is None else (values * c).sum()
 
 
 FAMILIES = {SquaredError: squared_error, LogLoss: log_loss, Poisson: poisson}
@@ -67,19 +69,21 @@ class Reconstruction:
 
     Parameters
     ----------
-    module : AutoencoderModule or CorrectingModule
+    module : AutoencoderModule
     objective : Objective
         Of a loss that has a closed form.
+    base : callable or None
+        ``base(seen)``, what the module's reconstruction is added to.
     standardise : callable
         ``standardise(x, name)``, what the module encodes for rows, in the buffer of that name.
     buffers : Buffers
     """
 
-    def __init__(self, module, objective, standardise, buffers):
-        loss = objective.loss
-        self.has_gaps = type(loss) is ObservedLoss
-        self.family = FAMILIES[type(loss.loss if self.has_gaps else loss)]
-        self.base = module.base if type(module) is CorrectingModule else None
+    def __init__(self, module, objective, base, standardise, buffers):
+        self.has_gaps = bool(says(objective.loss, "counts_observed"))
+        self.family = FAMILIES[type(loss_alone(objective.loss))]
+        self.bounds = (module.low, module.high) if module.is_bounded else None
+        self.base = base
         self.emphasis = objective.emphasis if objective.corruption is not None else 0.0
         self.factor = 1 / (objective.unit * len(module.offset))
         self.scale = module.scale.item()
@@ -97,9 +101,20 @@ class Reconstruction:
         """
         x, c, weight = self._comparison(batch)
         factor = self.factor / y.shape[0]
-        value, d = self.family(y, x, c, factor, self.buffers)
+        value, d = (self.family if self.bounds is None else self._bounded)(
+            y, x, c, factor, self.buffers
+        )
         constant = self._constant(x, c, weight)
         return value if constant is None else value.add_(constant, alpha=factor), d
+
+    def _bounded(self, y, x, c, f, buffers):
+        """Return the same as the family, of what `AutoencoderModule.bounded` makes of y."""
+        low, high = self.bounds
+        inside = torch.clamp(y, low, high, out=buffers("inside", y))
+        beyond = torch.sub(y, inside, out=buffers("beyond", y))
+        slowed = torch.abs(beyond, out=buffers("slowed", y)).log1p_().copysign_(beyond)
+        value, d = self.family(inside.add_(slowed), x, c, f, buffers)
+        return value, d.div_(beyond.abs_().add_(1))
 
     def _comparison(self, batch):
         """Return what y is compared with, what each value counts, and what each row does."""
@@ -138,49 +153,7 @@ class Reconstruction:
     def _constant(self, x, c, weight):
         """Return what the loss has besides, whatever y is; None for nothing."""
         if self.family is poisson:
-            return _total(poisson_constant(x), c)
+            return total(poisson_constant(x), c)
         if self.family is log_loss and c is not weight:  # values that do not count are perfect
-            return _total(binary_entropy(x), weight) - _total(binary_entropy(x), c)
+            return total(binary_entropy(x), weight) - total(binary_entropy(x), c)
         return None
-
-
-class Likelihood(Reconstruction):
-    """Minus the logarithm of the decoder's density at what the encoder has seen of a batch."""
-
-    def _compared(self, batch):
-        return batch.seen
-
-    def _constant(self, x, c, weight):
-        if self.family is poisson:
-            return _total(log_factorial(x), c)
-        return super()._constant(x, c, weight)
-
-
-class NormalLikelihood(Likelihood):
-    """The same for a normal distribution of the variance v, of which a parameter decides.
-
-    For the mean squared error E and the observed share o it is ``(E / v + o log(2 π v)) / 2``.
-    """
-
-    def __init__(self, module, objective, standardise, buffers):
-        super().__init__(module, objective, standardise, buffers)
-        self.factor = 1 / len(module.offset)
-        self.log_noise = module.log_noise.detach()
-        self.log_noise_gradient = module.log_noise.grad
-        self.log_unit = LOG_TWO_PI + 2 * log(self.scale)
-
-    def __call__(self, y, batch):
-        """Return the value, and its gradient with respect to y."""
-        x, c, _ = self._comparison(batch)
-        error, d = squared_error(y, x, c, self.factor / y.shape[0], self.buffers)
-        observed = 1.0 if c is None else c.expand_as(y).mean()
-        above = self.log_noise.exp()
-        variance = above + MIN_NOISE
-        relative = error / variance
-        torch.mul(observed - relative, above / variance / 2, out=self.log_noise_gradient)
-        value = (relative + observed * (variance.log() + self.log_unit)) / 2
-        return value, d.div_(2 * variance)
-
-
-def _total(values, c):
-    return values.sum() if c is None else (values * c).sum()

@@ -11,18 +11,23 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sklearn_ae._activations import ACTIVATIONS
-from sklearn_ae._evidence import VariationalModule, VariationalObjective
-from sklearn_ae._following import FollowingObjective, FramedModule
-from sklearn_ae._imputing import CorrectingModule, HideEntries, ObservedLoss, WithGaps
-from sklearn_ae._linear_imputation import LowRankNormal
-from sklearn_ae._module import AutoencoderModule
-from sklearn_ae._nesting import NestedObjective, PrefixDecoder
-from sklearn_ae._objective import Objective
-from sklearn_ae._step import written_out
-from sklearn_ae._step.closed_form import ClosedForm
-from sklearn_ae._step.leaves import Leaves
+from sklearn_ae._estimators.geodesic.following import FollowingObjective, FramedModule
+from sklearn_ae._estimators.imputer.gaps import (
+    CorrectingModule,
+    HideEntries,
+    ObservedLoss,
+    WithGaps,
+)
+from sklearn_ae._estimators.imputer.low_rank import LowRankNormal
+from sklearn_ae._estimators.nested.prefixes import NestedObjective, PrefixDecoder
+from sklearn_ae._estimators.variational.evidence import VariationalModule, VariationalObjective
+from sklearn_ae._training.module import AutoencoderModule
+from sklearn_ae._training.objective import Objective
+from sklearn_ae._training.written_out import written_out
+from sklearn_ae._training.written_out.closed_form import ClosedForm
+from sklearn_ae._training.written_out.leaves import Leaves
 from sklearn_ae.architectures import MLP, Convolutional, LinearPlusNetwork, TopK
+from sklearn_ae.architectures._activations import ACTIVATIONS
 from sklearn_ae.corruptions import GaussianNoise, Masking
 from sklearn_ae.losses import LogLoss, Poisson, SquaredError
 from sklearn_ae.penalties import L1, L2, Contractive, GaussianKL, KLSparsity
@@ -87,7 +92,7 @@ def nested(loss, **settings):
     decoder = PrefixDecoder(decoder, N_COMPONENTS)
     module = AutoencoderModule(encoder, decoder, N_FEATURES, getattr(loss, "link", None))
     shares = np.array([0.2, 0.3, 0.5])
-    return scaled(module), lambda: NestedObjective.like(Objective(loss, unit=2.3), shares)
+    return scaled(module), lambda: NestedObjective(loss, shares, unit=2.3)
 
 
 def following(loss, landmarks=True, n_regressed=0, **settings):

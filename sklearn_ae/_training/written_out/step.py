@@ -5,20 +5,14 @@ from itertools import product
 import torch
 from torch import nn
 
-from .._evidence import VariationalModule
-from .._following import FramedModule
-from .._imputing import CorrectingModule, EncoderWithGaps
-from .._linear_path import TransposedLinear
-from .._module import AutoencoderModule
-from .._nesting import PrefixDecoder
-from ..architectures import LinearPlusNetwork, UnitNormLinear
-from .closed_form import ClosedForm, is_known
+from ...architectures import LinearPlusNetwork, TransposedLinear, UnitNormLinear
+from .closed_form import ClosedForm, has_hooks, written_objective
 from .coders import Coder, written_activation, written_output_activation
 from .leaves import Leaves
 from .parameters import SGD, Adam, Flat
+from .says import says
 
 LAYERS = (nn.Linear, TransposedLinear, UnitNormLinear)
-MODULES = (AutoencoderModule, VariationalModule, FramedModule, CorrectingModule)
 RULES = {torch.optim.Adam: Adam, torch.optim.SGD: SGD}
 
 
@@ -27,7 +21,7 @@ def written_out(module, objective, optimizer):
 
     Parameters
     ----------
-    module : AutoencoderModule or CorrectingModule
+    module : AutoencoderModule, or what adds to the reconstruction of one
         Its parameters become views of one tensor, until the step is released.
     objective : Objective
     optimizer : torch.optim.Optimizer
@@ -47,7 +41,7 @@ class Step:
 
     Parameters
     ----------
-    module : AutoencoderModule or CorrectingModule
+    module : AutoencoderModule, or what adds to the reconstruction of one
     objective : Objective
     optimizer : torch.optim.Optimizer
         As for `written_out`, which has found nothing in the way.
@@ -63,11 +57,12 @@ class Step:
     def __init__(self, module, objective, optimizer):
         self.flat = Flat(module, decaying_parameters(module))
         encoder, decoder = network_of(module.encoder), network_of(module.decoder)
-        if is_known(module, objective):
+        written_as = written_objective(module, objective)
+        if written_as is not None:
             # The decoder is the first to have gradients; tied weights add those of the encoder.
             written = set()
             decoder, encoder = Coder(decoder, written), Coder(encoder, written)
-            self.gradient = ClosedForm(module, objective, encoder, decoder)
+            self.gradient = ClosedForm(module, objective, written_as, encoder, decoder)
         else:
             written = {id(parameter) for parameter in module.parameters()}
             coders = {network: Coder(network, written) for network in (encoder, decoder)}
@@ -147,13 +142,11 @@ def network_of(coder):
     ----------
     coder : nn.Module
     """
-    if type(coder) is EncoderWithGaps:
-        return coder.encoder
-    return coder.decoder if type(coder) is PrefixDecoder else coder
+    return says(coder, "network") or coder
 
 
 def _of_coders(module):
-    if type(module) not in MODULES:  # a compiled one, or one with a forward pass of its own
+    if says(module, "written_parts") is None:  # a compiled one, or one with a forward pass of its own
         yield f"the module is a {type(module).__name__}"
         return
     for name in ("encoder", "decoder"):
@@ -178,11 +171,6 @@ def _is_known_layer(layer):
 
 def _of_parameters(module):
     own = list(module.parameters())
-    coders = [*module.encoder.parameters(), *module.decoder.parameters()]
-    if isinstance(module, VariationalModule):
-        coders.append(module.log_noise)
-    if {id(parameter) for parameter in own} != {id(parameter) for parameter in coders}:
-        yield "the module has parameters besides those of its coders"
     if not all(parameter.requires_grad for parameter in own):
         yield "some parameters are frozen"
     kinds = {(parameter.dtype, parameter.device.type) for parameter in own}
@@ -190,7 +178,7 @@ def _of_parameters(module):
         yield f"there are parameters of {dtype} on {device}"
     if len(kinds) > 1:
         yield "the parameters differ in their dtype or device"
-    if any(part._forward_hooks or part._forward_pre_hooks for part in module.modules()):
+    if has_hooks(module) or any(parameter._backward_hooks for parameter in own):
         yield "a part of the module has hooks"
 
 
