@@ -4,7 +4,9 @@ import torch
 
 from ..._training.written_out.codes import Straight, total, weighted
 
-DELTA = 0.03  # relative error from which on the stress grows linearly: paths around a hole are wrong
+DELTA = (
+    0.03  # relative error from which on the stress grows linearly: paths around a hole are wrong
+)
 
 
 class Led(Straight):

@@ -23,8 +23,7 @@ class Drawn(Straight):
 
     def __init__(self, objective):
         super().__init__()
-        penalty, self.objective = objective.penalty, objective
-        self.factor = 0.0 if penalty is None else penalty.weight / objective.penalty_unit
+        self.objective = objective
 
     def forward(self, encoded, batch):
         """Return what is to be decoded."""
@@ -37,7 +36,9 @@ class Drawn(Straight):
 
     def backward(self, d, batch):
         """Return the value of the divergence, and the gradient by what was encoded."""
-        factor, variance = self.factor / d.shape[0], self.spread.square_()
+        penalty, variance = self.objective.penalty, self.spread.square_()
+        weight = 0.0 if penalty is None else penalty.weight / self.objective.penalty_unit
+        factor = weight / d.shape[0]
         kl = self.mean.square().add_(variance).sub_(self.log_variance).sub_(1)
         slopes = torch.cat([self.mean, variance.sub_(1).div_(2)], dim=1)
         d = torch.cat([d, self.shift.mul_(d).div_(2)], dim=1)

@@ -20,14 +20,14 @@ loss       ``counts_observed``   whether it is what ``loss.loss`` makes of the v
                                  missing
 objective  ``written_out(m)``    `Written` for a module m, or None; without, autograd does
                                  everything but the coders
-callback   ``only_watches``      whether it leaves net, module and rows alone; without, rows stay
-                                 as they are, and each epoch looks whether steps can still be
-                                 written out
+callback   ``only_watches``      whether it leaves net, module and rows alone; without, it sees rows
+                                 as they are, and steps are written out anew in each epoch
 =========  ====================  =================================================================
 """
 
 from .codes import Written
+from .parameters import decaying_parameters
 from .says import says
 from .step import written_out
 
-__all__ = ["Written", "says", "written_out"]
+__all__ = ["Written", "decaying_parameters", "says", "written_out"]

@@ -73,11 +73,11 @@ class AbsoluteCode:
     """``f sum_i w_i sum_j |z_ij|``."""
 
     def __init__(self, penalty, factor):
-        self.factor = factor * penalty.weight
+        self.penalty, self.factor = penalty, factor
 
     def __call__(self, code, d, weight):
         """Return the value, and add the gradient to d."""
-        factor = self.factor / code.shape[0]
+        factor = self.factor * self.penalty.weight / code.shape[0]
         d.add_(weighted(code.sign(), weight), alpha=factor)
         return total(code.abs(), weight).mul_(factor)
 
@@ -86,11 +86,11 @@ class SquaredCode:
     """``f sum_i w_i sum_j z_ij²``."""
 
     def __init__(self, penalty, factor):
-        self.factor = factor * penalty.weight
+        self.penalty, self.factor = penalty, factor
 
     def __call__(self, code, d, weight):
         """Return the value, and add the gradient to d."""
-        factor = self.factor / code.shape[0]
+        factor = self.factor * self.penalty.weight / code.shape[0]
         d.add_(weighted(code, weight), alpha=2 * factor)
         return total(code.square(), weight).mul_(factor)
 
@@ -99,17 +99,18 @@ class MeanActivity:
     """``f w sum_j KL(p, q_j)`` for the mean q of each unit, and the mean w of the weights."""
 
     def __init__(self, penalty, factor):
-        self.factor, self.target = factor * penalty.weight, penalty.target
+        self.penalty, self.factor = penalty, factor
 
     def __call__(self, code, d, weight):
         """Return the value, and add the gradient to d."""
-        p, eps = self.target, torch.finfo(code.dtype).eps
+        factor = self.factor * self.penalty.weight
+        p, eps = self.penalty.target, torch.finfo(code.dtype).eps
         mean_weight = 1.0 if weight is None else weight.mean()
         q = weighted(code, weight).mean(dim=0) / mean_weight
         inside = q.clamp(eps, 1 - eps)
         slopes = (1 - p) / (1 - inside) - p / inside
-        d.add_(weighted(slopes.expand_as(d), weight), alpha=self.factor / code.shape[0])
-        return bernoulli_kl(p, q).sum() * (mean_weight * self.factor)
+        d.add_(weighted(slopes.expand_as(d), weight), alpha=factor / code.shape[0])
+        return bernoulli_kl(p, q).sum() * (mean_weight * factor)
 
 
 PENALTIES = {L1: AbsoluteCode, L2: SquaredCode, KLSparsity: MeanActivity}

@@ -56,7 +56,7 @@ class Contraction:
     """
 
     def __init__(self, penalty, factor, encoder):
-        self.factor, self.encoder = factor * penalty.weight, encoder
+        self.penalty, self.factor, self.encoder = penalty, factor, encoder
         self.is_deep = len(encoder.layers) == 2
         self.activation = encoder.activation if self.is_deep else encoder.output_activation
         self.paths = [path for path in (*encoder.layers, encoder.skip) if path is not None]
@@ -66,7 +66,7 @@ class Contraction:
 
     def __call__(self, code, d, weight):
         """Return the value for a batch, which the encoder has passed."""
-        f = self.factor / code.shape[0]
+        f = self.factor * self.penalty.weight / code.shape[0]
         f = f if weight is None else f * weight
         norm = norm_of_two_layers if self.is_deep else norm_of_one_layer
         here = self.encoder.here

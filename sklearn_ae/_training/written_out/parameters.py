@@ -46,6 +46,33 @@ class Flat:
         parts = flat.split([parameter.numel() for parameter in self.parameters])
         return [_shaped(part, p.shape) for part, p in zip(parts, self.parameters, strict=True)]
 
+    def like(self, tensors):
+        """Return a tensor like the values, and its views in the place of those of the parameters.
+
+        Parameters
+        ----------
+        tensors : list of Tensor
+            Some are the parameters' own memory; of the others there will be copies.
+
+        Returns
+        -------
+        flat : Tensor of shape (n_values,)
+        views : list of Tensor
+        """
+        flat = self.values.clone()
+        views = zip(self.parameters, self.views(flat), strict=True)
+        own = {parameter.data_ptr(): view for parameter, view in views}
+        return flat, [own.get(tensor.data_ptr(), tensor.clone()) for tensor in tensors]
+
+    def gather(self):
+        """Take the gradients from where something else may have put them."""
+        for parameter, own in zip(self.parameters, self.views(self.gradients), strict=True):
+            if parameter.grad is None:
+                own.zero_()
+            elif parameter.grad.data_ptr() != own.data_ptr():
+                own.copy_(parameter.grad)
+            parameter.grad = own
+
     def release(self):
         """Give each parameter memory of its own again."""
         for parameter in self.parameters:
@@ -57,6 +84,20 @@ def _shaped(part, shape):
     if len(shape) == 2 and shape[0] > shape[1]:
         return part.view(shape[1], shape[0]).T
     return part.view(shape)
+
+
+def decaying_parameters(module):
+    """Return the parameters that weight decay makes smaller: matrices, but for linear paths.
+
+    Decay then leads to a linear autoencoder, not to zero.
+
+    Parameters
+    ----------
+    module : nn.Module
+    """
+    coders = [part for part in module.modules() if hasattr(part, "linear_parameters")]
+    spared = {id(weight) for coder in coders for weight in coder.linear_parameters()}
+    return [p for p in module.parameters() if p.ndim > 1 and id(p) not in spared]
 
 
 class _Rule:

@@ -9,7 +9,7 @@ from ...architectures import LinearPlusNetwork, TransposedLinear, UnitNormLinear
 from .closed_form import ClosedForm, has_hooks, written_objective
 from .coders import Coder, written_activation, written_output_activation
 from .leaves import Leaves
-from .parameters import SGD, Adam, Flat
+from .parameters import SGD, Adam, Flat, decaying_parameters
 from .says import says
 
 LAYERS = (nn.Linear, TransposedLinear, UnitNormLinear)
@@ -69,7 +69,7 @@ class Step:
             self.gradient = Leaves(module, objective, coders, self.flat)
         self.rule = RULES[type(optimizer)](optimizer, self.flat)
 
-    def __call__(self, x, weight, guide, rate):
+    def __call__(self, x, weight, guide, rate, between=None):
         """Take a step, and return the value of the objective for its batch.
 
         Parameters
@@ -79,6 +79,8 @@ class Step:
         guide : Tensor of shape (n_rows, n_values) or None
         rate : float
             Learning rate.
+        between : callable or None, default=None
+            Called when there are gradients, which it may change.
 
         Returns
         -------
@@ -86,6 +88,9 @@ class Step:
             Not waited for.
         """
         value = self.gradient(x, weight, guide)
+        if between is not None:
+            between()
+            self.flat.gather()
         self.rule.step(rate)
         return value
 
@@ -146,7 +151,7 @@ def network_of(coder):
 
 
 def _of_coders(module):
-    if says(module, "written_parts") is None:  # a compiled one, or one with a forward pass of its own
+    if says(module, "written_parts") is None:  # compiled, or with a pass of its own
         yield f"the module is a {type(module).__name__}"
         return
     for name in ("encoder", "decoder"):
@@ -195,17 +200,3 @@ def _of_optimizer(module, optimizer):
     for option in ("amsgrad", "maximize", "differentiable", "dampening", "decoupled_weight_decay"):
         if groups[0].get(option):
             yield f"{name} has {option}={groups[0][option]}"
-
-
-def decaying_parameters(module):
-    """Return the parameters that weight decay makes smaller: matrices, but for linear paths.
-
-    Decay then leads to a linear autoencoder, not to zero.
-
-    Parameters
-    ----------
-    module : nn.Module
-    """
-    coders = [part for part in module.modules() if hasattr(part, "linear_parameters")]
-    spared = {id(weight) for coder in coders for weight in coder.linear_parameters()}
-    return [p for p in module.parameters() if p.ndim > 1 and id(p) not in spared]
