@@ -40,12 +40,19 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def scaled(module):
+def scaled(module, loss):
     """Return a module in double precision, all of whose numbers are drawn."""
+    module.suit(loss)
     module.double()
     with torch.no_grad():
         module.offset.normal_(generator=generator())
         module.scale.fill_(1.7)
+        if module.represent is not None:
+            module.seen_offset.normal_(generator=generator(20))
+            module.seen_scale.fill_(0.8)
+        if module.is_bounded:  # so that some values lie within, and some beyond either end
+            module.low.uniform_(-1.0, -0.5, generator=generator(21))
+            module.high.uniform_(0.0, 0.5, generator=generator(22))
         for i, parameter in enumerate(module.parameters()):
             parameter.normal_(std=0.5, generator=generator(i))
     return module
@@ -57,7 +64,7 @@ def mlp(hidden_layer_sizes=(7, 4), **settings):
 
 def autoencoder(loss, **settings):
     coders = mlp(**settings).build(N_FEATURES, N_COMPONENTS)
-    return scaled(AutoencoderModule(*coders, N_FEATURES, getattr(loss, "link", None)))
+    return scaled(AutoencoderModule(*coders, N_FEATURES, getattr(loss, "link", None)), loss)
 
 
 # What the estimators train: each returns a module, and a function that returns its objective anew.
@@ -79,7 +86,9 @@ def variational(loss, penalty=None, corruption=None, **settings):
     decoder = mlp(**settings).build(N_FEATURES, N_COMPONENTS)[1]
     module = VariationalModule(encoder, decoder, N_FEATURES, getattr(loss, "link", None))
     penalty = GaussianKL(0.7) if penalty is None else penalty
-    return scaled(module), lambda: VariationalObjective(loss, penalty, corruption, penalty_unit=1.3)
+    return scaled(module, loss), lambda: VariationalObjective(
+        loss, penalty, corruption, penalty_unit=1.3
+    )
 
 
 def noisy_variational(loss, **settings):
@@ -92,7 +101,7 @@ def nested(loss, **settings):
     decoder = PrefixDecoder(decoder, N_COMPONENTS)
     module = AutoencoderModule(encoder, decoder, N_FEATURES, getattr(loss, "link", None))
     shares = np.array([0.2, 0.3, 0.5])
-    return scaled(module), lambda: NestedObjective(loss, shares, unit=2.3)
+    return scaled(module, loss), lambda: NestedObjective(loss, shares, unit=2.3)
 
 
 def following(loss, landmarks=True, n_regressed=0, **settings):
@@ -104,7 +113,7 @@ def following(loss, landmarks=True, n_regressed=0, **settings):
         noise = {"corruption": GaussianNoise(0.3), "unit": 2.3}
         return FollowingObjective(loss, some, 3.0, 0.5, n_regressed, **noise)
 
-    return scaled(module), objective
+    return scaled(module, loss), objective
 
 
 def regressed(loss, **settings):
@@ -123,7 +132,7 @@ def with_gaps(loss, penalty=None, **settings):
         hide = HideEntries(Masking(0.2))
         return Objective(ObservedLoss(loss), penalty, hide, unit=2.3, emphasis=0.9)
 
-    return scaled(module), objective
+    return scaled(module, loss), objective
 
 
 def correcting(loss, **settings):
@@ -142,7 +151,7 @@ def variational_with_gaps(loss, **settings):
         loss_of_seen = ObservedLoss(loss)
         return VariationalObjective(loss_of_seen, GaussianKL(), HideEntries(), penalty_unit=1.3)
 
-    return scaled(module), objective
+    return scaled(module, loss), objective
 
 
 KINDS = [
