@@ -168,6 +168,41 @@ class OneCycle:
         return self.largest * (1 + wave) / 2
 
 
+def adam(params, **options):
+    """Return a `torch.optim.Adam`, without the second that the first optimizer takes to be made.
+
+    Torch imports its compiler when parameters are first added to an optimizer, so that it never
+    compiles the adding. Whoever compiles nothing need not wait for it.
+
+    Parameters
+    ----------
+    params : iterable of nn.Parameter
+    **options
+        As for `torch.optim.Adam`.
+    """
+    return _without_compiler(torch.optim.Adam, params, options)
+
+
+def sgd(params, **options):
+    """Return a `torch.optim.SGD`, as `adam` does.
+
+    Parameters
+    ----------
+    params : iterable of nn.Parameter
+    **options
+        As for `torch.optim.SGD`.
+    """
+    return _without_compiler(torch.optim.SGD, params, options)
+
+
+def _without_compiler(kind, params, options):
+    plain = getattr(kind.add_param_group, "__wrapped__", kind.add_param_group)
+    optimizer = type(kind.__name__, (kind,), {"add_param_group": plain})(params, **options)
+    optimizer.__class__ = kind
+    optimizer._patch_step_function()  # of this class, too
+    return optimizer
+
+
 def optimizer_params(solver, device):
     """Return the parameters of a skorch net that make its optimizer.
 
@@ -182,9 +217,9 @@ def optimizer_params(solver, device):
     """
     if solver == "sgd":
         momentum = {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
-        return {"optimizer": torch.optim.SGD} | momentum
+        return {"optimizer": sgd} | momentum
     return {
-        "optimizer": torch.optim.Adam,
+        "optimizer": adam,
         "optimizer__betas": (0.9, 0.99),
         # PCA is a stationary point of the linear paths: what gradient they have at the start is
         # rounding, which the usual eps of 1e-8 would scale up to steps that differ by machine.

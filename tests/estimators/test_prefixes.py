@@ -88,12 +88,12 @@ def test_module_cut_to_its_first_units_decodes_them_alike(architecture, x):
 
 def test_numbers_are_drawn_as_often_as_they_should_be():
     shares = [0.1, 0.2, 0.3, 0.4]
-    widths = objective_of(shares)._draw_widths(1000, torch.Generator().manual_seed(0))
+    widths = objective_of(shares).draw_widths(1000, torch.Generator().manual_seed(0))
     np.testing.assert_allclose(np.bincount(widths)[1:], np.array(shares) * 1000, atol=1)
 
 
 def test_numbers_are_in_no_order():
-    widths = objective_of([0.5, 0.5])._draw_widths(1000, torch.Generator().manual_seed(0))
+    widths = objective_of([0.5, 0.5]).draw_widths(1000, torch.Generator().manual_seed(0))
     assert abs(widths[:500].float().mean() - 1.5) < 0.1
 
 
@@ -101,7 +101,7 @@ def test_numbers_are_in_no_order():
 def test_few_rows_keep_at_least_one_unit_and_no_more_than_there_are(n_rows):
     for seed in range(50):
         generator = torch.Generator().manual_seed(seed)
-        widths = objective_of([0.2, 0.3, 0.5])._draw_widths(n_rows, generator)
+        widths = objective_of([0.2, 0.3, 0.5]).draw_widths(n_rows, generator)
         assert widths.min() >= 1
         assert widths.max() <= 3
 

@@ -192,6 +192,8 @@ def _of_optimizer(module, optimizer):
     if type(optimizer) not in RULES:
         yield f"the optimizer is {name}, and not Adam or SGD"
         return
+    if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
+        yield "the optimizer has hooks"
     if len(groups) != 1:
         yield "the optimizer has groups of parameters"
     own = {id(parameter) for parameter in module.parameters()}
