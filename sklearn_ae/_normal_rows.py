@@ -14,6 +14,7 @@ MAX_SAMPLED = 1000  # rows that the density around all others is judged by
 MAX_REFERENCES = 5000  # rows that new ones are compared with
 FEW_DISTANCES = 20_000  # are computed at once; a search costs more
 SMALLEST = 0.01  # standard deviations: smaller residuals and distances are not told from none
+FARTHEST = 1e12  # standard deviations: larger values are not told apart; squares stay finite
 
 
 def sparsely_surrounded(Z, share, random_state):
@@ -195,7 +196,8 @@ class NormalRows:
         ----------
         X : ndarray of shape (n_rows, n_features)
         """
-        return (X - self.center) / self.scale
+        with np.errstate(over="ignore"):
+            return np.clip((X - self.center) / self.scale, -FARTHEST, FARTHEST)
 
     def outlyingness(self, X, measure):
         """Return how far rows are from being normal.

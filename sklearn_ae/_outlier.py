@@ -472,7 +472,13 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         if n_samples < FEW_ROWS:
             return 0
         if self.calibration_fraction != "auto":
-            return round(self.calibration_fraction * n_samples)
+            n_held_out = round(self.calibration_fraction * n_samples)
+            if n_held_out == n_samples:
+                raise ValueError(
+                    f"calibration_fraction={self.calibration_fraction} holds out all {n_samples} "
+                    "rows and leaves none to learn from. Use a smaller one, or 'auto'."
+                )
+            return n_held_out
         if n_samples < MANY_ROWS:
             return 0
         # One fewer than a multiple of 20 makes a p-value of 0.05 possible.
@@ -524,5 +530,5 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
                 "row will be called one. Pass at least 19 rows and calibration_fraction='auto', or "
                 "set contamination to the share of outliers. score_samples ranks rows anyway.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )

@@ -561,6 +561,16 @@ def test_a_table_of_equal_rows_is_all_normal():
     assert detector.predict(Z[:1] + 1) == -1
 
 
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("value", [1e9, 1e30, 1e160, 1e300])
+def test_absurd_values_are_outliers_with_finite_scores(measure, value):
+    rows = np.array([[value, 0, 0, 0], [-value, value, value, value]])
+    detector = quick(measure=measure).fit(X)
+    assert_array_equal(detector.predict(rows), -1)
+    for method in METHODS[:5]:
+        assert np.all(np.isfinite(getattr(detector, method)(rows)))
+
+
 def test_repeated_rows_are_normal_and_another_one_is_not():
     Z = np.repeat(X[:10], 20, axis=0)
     detector = quick(trim=0.0).fit(Z)
@@ -616,6 +626,11 @@ def test_a_detector_that_is_not_fitted_says_so(method):
 def test_a_bad_parameter_is_named(name, value):
     with pytest.raises(ValueError, match=f"The '{name}' parameter of AutoencoderOutlierDetector"):
         quick(**{name: value}).fit(X)
+
+
+def test_rows_to_learn_from_must_be_left():
+    with pytest.raises(ValueError, match=r"calibration_fraction=0\.98 holds out all 20 rows"):
+        quick(calibration_fraction=0.98).fit(X[:20])
 
 
 @pytest.mark.parametrize(
