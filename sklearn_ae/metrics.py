@@ -6,11 +6,13 @@ from scipy.spatial.distance import cdist
 from scipy.stats import pearsonr, rankdata, spearmanr
 from sklearn.utils import check_array, check_random_state, gen_batches
 
+from ._embedding_report import embedding_report
 from ._geodesics import CANDIDATES, NeighborSearch, landmark_geodesics, unexplained
 from ._whole import is_whole
 
 __all__ = [
     "continuity",
+    "embedding_report",
     "geodesic_correlation",
     "intrinsic_dimension",
     "neighborhood_preservation",
