@@ -226,32 +226,35 @@ def legend_beside(ax, handles, labels, title=None, widen=False):
     return legend
 
 
-def legend_above(ax, handles, labels, lift=0):
-    """Put a legend of one line above the axes, where it covers nothing.
+def legend_above(ax, handles, labels, title=None, loc="center"):
+    """Put a legend above the axes, where it covers nothing, in as few lines as fit.
 
     Parameters
     ----------
     ax : Axes
     handles : list of Artist
     labels : list of str
-    lift : float, default=0
-        How far above, in points: 22 for a title.
+    title : str or None, default=None
+        What to write above the legend.
+    loc : {"left", "center"}, default="center"
+        Of the title.
 
     Returns
     -------
     legend : Legend
     """
-    from matplotlib.transforms import ScaledTranslation
-
-    above = ScaledTranslation(0, lift / 72, ax.figure.dpi_scale_trans)
-    return ax.legend(
+    widths = [CHARACTER * len(label) + 40 for label in labels]  # with a handle and a gap
+    n_lines = int(np.ceil(sum(widths) / (72 * ax.bbox.width / ax.figure.dpi)))
+    legend = ax.legend(
         handles,
         labels,
         loc="lower left",
         bbox_to_anchor=(0, 1),
-        bbox_transform=ax.transAxes + above,
         borderaxespad=0.2,
-        ncols=len(handles),
+        ncols=int(np.ceil(len(labels) / n_lines)),
         frameon=False,
         fontsize="small",
     )
+    if title is not None:
+        ax.set_title(plain(title), pad=10 + LINE * n_lines, fontsize="medium", loc=loc)
+    return legend

@@ -187,8 +187,7 @@ class InterpolationDisplay:
                     panel.plot((row - center) / scale, color=colors.to_rgba(share), linewidth=1.2)
                 panel.set_title(plain(name), loc="left", fontsize="medium")
                 panel.set_ylabel("z-score" if differ else "value")
-                write = panel is self.axes_[-1]
-                name_features(panel, self.feature_names, path.shape[1], write)
+            name_features(self.axes_[-1], self.feature_names, path.shape[1])
             bar = ax.figure.colorbar(colors, ax=list(self.axes_), label="share of the way")
             drawn.extend([*self.axes_, bar.ax])
 

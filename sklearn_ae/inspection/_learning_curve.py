@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.model_selection import KFold
 
-from ._figure import kept_in_place, legend_above, panels, plain, pyplot
+from ._figure import kept_in_place, legend_above, panels, pyplot
 from ._fitted import as_table, last_step, name_of
 from ._rows import some_rows
 
@@ -180,8 +180,6 @@ class LearningCurveDisplay:
                 self._plot_r2(self.axes_[1])
             self.axes_[-1].set_xlabel("epoch")
             self.axes_[-1].xaxis.get_major_locator().set_params(integer=True)
-            if self.name is not None:
-                self.axes_[0].set_title(plain(self.name), pad=24, fontsize="medium")
         return self
 
     def _draws_r2(self):
@@ -212,7 +210,7 @@ class LearningCurveDisplay:
             ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             ax.yaxis.set_major_formatter("{x:g}")
             ax.yaxis.set_minor_formatter(NullFormatter())
-        legend_above(ax, *ax.get_legend_handles_labels())
+        legend_above(ax, *ax.get_legend_handles_labels(), self.name)
 
     def _plot_r2(self, ax):
         draw_curve(ax, self.held_out_r2, "held-out rows", HELD_OUT)

@@ -1,12 +1,12 @@
 """Profiles: rows that are no images, value by value along their features."""
 
 import numpy as np
+import pandas as pd
 
-from ._figure import legend_above, plain, shortened
+from ._figure import CHARACTER, LINE, legend_above, plain, shortened
 
 MOST_NAMES = 30  # features whose names can be written below an axis
-DIFFERENT_UNITS = 10  # how many times one column spreads as far as another
-NAME = 64  # points that the name of a mark takes, with a gap
+NAME = 70  # points that the name of a mark takes, with a gap
 ERROR = "#bd1f01"
 
 
@@ -34,6 +34,9 @@ LOOKS = {
 def units_of(X):
     """Return what a value is drawn relative to, if the columns are in different units.
 
+    They are taken to be if some columns spread more than ten times as far as others, and columns
+    side by side differ by a factor of two: those of a signal spread as far as their neighbours.
+
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
@@ -41,12 +44,15 @@ def units_of(X):
     Returns
     -------
     center, scale : ndarray of shape (n_features,) or float
-        Mean and standard deviation where columns differ in spread or in size; else 0 and 1.
+        Mean and standard deviation of columns in different units; else 0 and 1.
     differ : bool
     """
-    center, scale = np.nanmean(X, axis=0), np.nanstd(X, axis=0)
-    spread = scale[scale > 0]
-    if len(X) < 3 or len(spread) == 0 or spread.max() <= DIFFERENT_UNITS * spread.min():
+    table = pd.DataFrame(X)
+    center, scale = table.mean().to_numpy(), table.std(ddof=0).to_numpy()
+    spread = np.log10(scale[scale > 0])
+    if len(X) < 3 or len(spread) < 2 or np.ptp(spread) <= 1:
+        return 0.0, 1.0, False
+    if np.median(abs(np.diff(spread))) <= np.log10(2):
         return 0.0, 1.0, False
     return center, np.where(scale > 0, scale, 1), True
 
@@ -71,41 +77,62 @@ def largest_apart(errors, n, room=np.inf):
         At most n, the largest error first.
     """
     errors = np.nan_to_num(errors, nan=-1.0)
-    apart = 0 if len(errors) <= MOST_NAMES else len(errors) * NAME / room
+    width = 0 if len(errors) <= MOST_NAMES else len(errors) * NAME / room
+    places = name_places(len(errors), width)
     found = []
     for feature in np.argsort(-errors, kind="stable"):
         if len(found) == n or errors[feature] <= 0:
             break
-        if all(abs(feature - other) > apart for other in found):
+        if all(abs(places[feature] - places[other]) > width for other in found):
             found.append(int(feature))
     return found
 
 
-def name_features(ax, names, n_features, write=True):
+def room_of(ax):
+    """Return the width of axes in points, less what layout may take of it yet.
+
+    Parameters
+    ----------
+    ax : Axes
+    """
+    return 0.85 * 72 * ax.bbox.width / ax.figure.dpi
+
+
+def name_places(n_features, width):
+    """Return where the names of marks are written: above the features, but not off the axes.
+
+    Parameters
+    ----------
+    n_features : int
+    width : float
+        Of a name, in features.
+    """
+    return np.arange(n_features).clip(width / 2, max(n_features - 1 - width / 2, width / 2))
+
+
+def name_features(ax, names, n_features):
     """Say along the x axis what the features are.
 
     Parameters
     ----------
     ax : Axes
+        The lowest one of those that share an x axis.
     names : list of str or None
     n_features : int
-    write : bool, default=True
-        Whether to write the names, or only mark their places.
     """
     ax.set_xlim(-0.5, n_features - 0.5)
-    if n_features > MOST_NAMES:
-        ax.set_xlabel("feature" if write else "")
-        ax.tick_params(labelbottom=write)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+    room = room_of(ax)
+    if names is None or n_features > MOST_NAMES:
+        ax.set_xlabel("feature")
+        n_ticks = max(int(room / (NAME if names else 30)), 1)
+        ax.xaxis.get_major_locator().set_params(integer=True, nbins=n_ticks)
         if names is not None:
             ax.xaxis.set_major_formatter(lambda i, _: _name_at(names, i))
         return
-    if names is None:
-        names = range(n_features)
-        ax.set_xlabel("feature" if write else "")
     labels = [plain(shortened(name, 20)) for name in names]
-    rotation = 90 if max(map(len, labels)) * n_features > 80 else 0
-    ax.set_xticks(range(n_features), labels if write else [""] * n_features, rotation=rotation)
+    upright = max(map(len, labels)) * n_features * CHARACTER * 1.1 > room
+    step = int(np.ceil(n_features * LINE / room)) if upright else 1
+    ax.set_xticks(range(0, n_features, step), labels[::step], rotation=90 * upright)
 
 
 def _name_at(names, i):
@@ -144,17 +171,15 @@ def _name_marks(ax, marked, names, tops):
     """Write the names of some features above a curve, which is made room for."""
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + 0.25 * (high - low))
-    n_features = len(tops)
+    places = name_places(len(tops), len(tops) * NAME / room_of(ax))
     for feature in marked:
         name = feature if names is None else names[feature]
-        side = "left" if feature < n_features / 16 else "center"
-        side = "right" if feature > n_features * 15 / 16 else side
         ax.annotate(
             plain(shortened(name, 11)),
             (feature, tops[feature]),
-            xytext=(feature, 0.97),
+            xytext=(places[feature], 0.97),
             textcoords=("data", "axes fraction"),
-            ha=side,
+            ha="center",
             va="top",
             color=ERROR,
             fontsize="small",
@@ -163,7 +188,7 @@ def _name_marks(ax, marked, names, tops):
 
 
 def explain_profiles(ax, kinds, curves):
-    """Put a legend above the axes and their title.
+    """Put a legend between the axes and their title.
 
     Parameters
     ----------
@@ -176,4 +201,5 @@ def explain_profiles(ax, kinds, curves):
     handles = [Line2D([], [], **LOOKS[kind][curves]) for kind in kinds]
     dot = {} if curves else {"marker": "o", "markersize": 4}
     handles.append(Line2D([], [], color=ERROR, linewidth=2.5, **dot))
-    legend_above(ax, handles, [*kinds, "largest errors"], lift=22)
+    labels = [*kinds, "largest errors"]
+    legend_above(ax, handles, labels, ax.get_title(loc="left"), loc="left")

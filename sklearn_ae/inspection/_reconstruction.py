@@ -14,6 +14,7 @@ from ._profiles import (
     explain_profiles,
     largest_apart,
     name_features,
+    room_of,
     units_of,
 )
 from ._rows import names_of, spread, take_rows, thinned
@@ -287,15 +288,14 @@ class ReconstructionDisplay:
             ]
             for panel in self.axes_:
                 panel.set_ylabel("z-score" if differ else "value")
-                name_features(panel, self.feature_names, n_features, panel is self.axes_[-1])
+            name_features(self.axes_[-1], self.feature_names, n_features)
             explain_profiles(self.axes_[0], list(rows), n_features > MOST_NAMES)
 
     def _plot_profile(self, i, profile, n_marked):
         """Draw one row in panel i, and return which features are marked in it."""
         panel = self.axes_[i]
-        room = panel.bbox.width / panel.figure.dpi * 72
         errors = abs(profile["reconstruction"] - profile["input"])
-        marked = largest_apart(errors, min(n_marked, max(len(errors) // 3, 1)), room)
+        marked = largest_apart(errors, min(n_marked, max(len(errors) // 3, 1)), room_of(panel))
         draw_profile(panel, profile, marked, self.feature_names)
         row = self.rows_[i]
         name = row if self.row_names is None else self.row_names[row]
