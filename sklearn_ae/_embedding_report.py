@@ -172,7 +172,7 @@ def _embedded(embedding, X, table):
     if hasattr(estimator, "fit_transform"):
         Z = estimator.fit_transform(X)
     else:
-        Z = estimator.fit(X).transform(X)
+        Z = estimator.fit(X, None).transform(X)  # a frozen one asks for y
     seconds = perf_counter() - start
     r2 = np.nan
     if hasattr(estimator, "inverse_transform"):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from numpydoc.validate import validate
 from PIL import Image
 from scipy.ndimage import uniform_filter
 from skimage.color import deltaE_ciede2000, rgb2lab
@@ -48,6 +49,7 @@ import matplotlib.pyplot as plt
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.text import Text
 
+MAKERS = ("from", "plot")
 PICTURES = Path(__file__).parent / "pictures"
 DIGITS = load_digits().data
 LONG = "a class whose name is so long that no one would ever want to read it in a legend, number"
@@ -995,6 +997,18 @@ def test_a_report_is_computed_and_drawn_in_one_call():
 
 
 # --- manners
+
+PUBLIC = [
+    f"sklearn_ae.inspection.{name}{method}"
+    for name in inspection.__all__
+    for method in ["", *(f".{m}" for m in dir(getattr(inspection, name)) if m[:4] in MAKERS)]
+]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_docstring_of_a_display_is_complete(name):
+    not_asked = {"ES01", "RT02", "SS05"} | ({"EX01", "SA01"} if name.count(".") == 3 else set())
+    assert [error for error in validate(name)["errors"] if error[0] not in not_asked] == []
 
 
 def test_a_display_can_be_drawn_again_elsewhere():

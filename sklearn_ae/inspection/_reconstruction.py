@@ -27,7 +27,7 @@ class ReconstructionDisplay:
     the code does not keep. Rows that are images are drawn as such if `image_shape` says so. Others
     are profiles, value by value along the features, in which the features with the largest errors
     are marked; where columns are in different units, as z-scores: in standard deviations from the
-    mean of the column.
+    mean of the column. R² beside images is that of all rows of X, or of 10,000 of them.
 
     Parameters
     ----------
@@ -238,10 +238,13 @@ class ReconstructionDisplay:
         if not is_whole(n_rows):
             raise ValueError(f"n_rows={n_rows!r} should be an int of at least 1.")
         self.rows_ = spread(len(kinds["input"]), n_rows)
+        shown = {name: table[self.rows_] for name, table in kinds.items()}
+        some = thinned(len(kinds["input"]))
+        sample = {name: table[some] for name, table in kinds.items()}
         if self.image_shape is None:
-            self._plot_profiles(plt, ax, kinds, n_marked)
+            self._plot_profiles(plt, ax, shown, sample, n_marked)
         else:
-            self._plot_images(plt, ax, kinds, cmap)
+            self._plot_images(plt, ax, shown, sample, cmap)
         self.figure_ = self.ax_.figure
         return self
 
@@ -262,20 +265,20 @@ class ReconstructionDisplay:
                 )
         return {"input" if name == "X" else name: table for name, table in tables.items()}
 
-    def _plot_images(self, plt, ax, kinds, cmap):
-        shape = checked_image_shape(self.image_shape, kinds["input"].shape[1])
+    def _plot_images(self, plt, ax, shown, sample, cmap):
+        shape = checked_image_shape(self.image_shape, shown["input"].shape[1])
         if ax is None:
-            size = figsize_of_images(len(kinds), len(self.rows_), shape)
+            size = figsize_of_images(len(shown), len(self.rows_), shape)
             _, ax = plt.subplots(figsize=size, layout="constrained")
-        texts = captions(kinds)
-        lines = {texts[name]: table[self.rows_] for name, table in kinds.items()}
+        texts = captions(sample)
+        lines = {texts[name]: rows for name, rows in shown.items()}
         with kept_in_place(ax):
-            draw_lines_of_images(ax, lines, shape, cmap, brightness(kinds["input"]))
+            draw_lines_of_images(ax, lines, shape, cmap, brightness(sample["input"]))
         self.ax_, self.axes_, self.marked_ = ax, np.array([ax]), []
 
-    def _plot_profiles(self, plt, ax, kinds, n_marked):
-        center, scale, differ = units_of(kinds["input"])
-        rows = {name: (table[self.rows_] - center) / scale for name, table in kinds.items()}
+    def _plot_profiles(self, plt, ax, shown, sample, n_marked):
+        center, scale, differ = units_of(sample["input"])
+        rows = {name: (table - center) / scale for name, table in shown.items()}
         n_rows, n_features = rows["input"].shape
         if ax is None:
             _, ax = plt.subplots(figsize=(8, 1.9 * n_rows + 1), layout="constrained")
@@ -304,7 +307,7 @@ class ReconstructionDisplay:
 
 
 def captions(kinds):
-    """Return what to write beside each kind of image: R² of all rows, or how much is missing.
+    """Return what to write beside each kind of image: R² of the rows, or how much is missing.
 
     Parameters
     ----------
