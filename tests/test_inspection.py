@@ -21,7 +21,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
-from sklearn.impute import KNNImputer
+from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import TSNE
 from sklearn.metrics import r2_score
@@ -358,6 +358,30 @@ def test_axes_that_were_given_keep_off_their_neighbours(plot):
     display = plot(axes[0, 1])
     assert display.figure_ is figure
     assert faults(figure) == []
+
+
+@pytest.mark.parametrize("plot", [many_classes_latent, curves, table_rows, two_curves, full_report])
+def test_larger_letters_take_more_room(plot):
+    with matplotlib.rc_context({"font.size": 13}):
+        assert faults(plot().figure_) == []
+
+
+@pytest.mark.parametrize("plot", [wide_latent, table_rows, ways_of_images, two_curves])
+def test_the_axes_may_be_those_of_a_part_of_a_figure(plot):
+    figure = plt.figure(figsize=(15, 6))
+    left, right = figure.subfigures(1, 2)
+    left.subplots().set(ylabel="y", title="a neighbour")
+    assert plot(right.subplots()).figure_ is right
+    assert faults(figure) == []
+
+
+def test_on_a_dark_background_nothing_is_black():
+    with plt.style.context("dark_background"):
+        for plot in (curves, table_rows, grid_of_curves):
+            for ax in plot().figure_.axes:
+                colors = [line.get_color() for line in ax.lines]
+                colors += [color for lines in ax.collections for color in lines.get_colors()]
+                assert all(max(to_rgb(color)) > 0.3 for color in colors)
 
 
 # --- what is written
@@ -704,11 +728,12 @@ def test_a_denoising_autoencoder_reconstructs_through_its_pipeline():
     np.testing.assert_allclose(display.reconstruction, back)
 
 
-def test_what_an_imputer_fills_in_is_its_reconstruction():
+@pytest.mark.parametrize("imputer", [KNNImputer(), SimpleImputer()], ids=["nearest", "mean"])
+def test_what_an_imputer_fills_in_is_its_reconstruction(imputer):
     table = load_wine(as_frame=True).data
     with_gaps = table.mask(np.random.RandomState(0).uniform(size=table.shape) < 0.2)
-    imputer = make_pipeline(StandardScaler(), KNNImputer()).fit(with_gaps)
-    display = ReconstructionDisplay.from_estimator(imputer, table, damaged=with_gaps)
+    pipeline = make_pipeline(StandardScaler(), imputer).fit(with_gaps)
+    display = ReconstructionDisplay.from_estimator(pipeline, table, damaged=with_gaps)
     known = with_gaps.notna().to_numpy()
     np.testing.assert_allclose(display.reconstruction[known], table.to_numpy()[known])
     assert np.isfinite(display.reconstruction).all()

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -42,6 +43,14 @@ class ByNumber:
 
     title: str | None
     values: np.ndarray
+
+
+class Look(NamedTuple):
+    """How rows are drawn, whatever their colours say."""
+
+    density: bool
+    cmap: object
+    scatter_kwargs: dict
 
 
 def usual_range(values):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..metrics import embedding_report
-from ._figure import CHARACTER, kept_in_place, panels, pyplot, wrapped
+from ._figure import character, kept_in_place, panels, pyplot, wrapped
 
 BEST, OTHER = "#3f90da", "0.45"
 NARROWEST, LINE_HEIGHT = 1.2, 0.26  # of a panel with the gap beside it, in inches
@@ -112,7 +112,7 @@ class EmbeddingReportDisplay:
                 f"{list(TITLES)}. Pass what metrics.embedding_report returns."
             )
         names = [wrapped(name) for name in self.report.index]
-        longest = max(len(line) for name in names for line in name.split("\n")) * CHARACTER / 72
+        longest = max(len(line) for name in names for line in name.split("\n")) * character() / 72
         high = 1.1 + LINE_HEIGHT * sum(name.count("\n") + 1.4 for name in names)
         n_columns = len(columns)
         if ax is None:
@@ -163,7 +163,6 @@ def draw_metric(ax, values, title, better):
             xytext=(0, 6),
             textcoords="offset points",
             ha="center",
-            color="black",
             fontsize="small",
             fontweight=weight,
         )
@@ -175,13 +174,13 @@ def draw_metric(ax, values, title, better):
         xytext=(0, 5),
         textcoords="offset points",
         ha="center",
-        color="0.35",
+        color="0.5",
         fontsize="small",
     )
     if "log scale" in title:
         ax.set_xscale("log")
     ax.margins(x=0.35)
-    ax.grid(axis="y", color="0.9")
+    ax.grid(axis="y", color="0.5", alpha=0.2)
     ax.set_axisbelow(True)
     ax.tick_params(left=False, bottom=False, labelbottom=False)
 

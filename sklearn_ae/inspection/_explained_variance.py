@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.model_selection import KFold
 
-from ._figure import kept_in_place, legend_above, plain, pyplot
+from ._figure import foreground, kept_in_place, legend_above, plain, pyplot
 from ._fitted import as_table, decode, encode, last_step, name_of
 from ._rows import some_rows, take_rows, thinned
 
@@ -215,7 +215,7 @@ class ExplainedVarianceDisplay:
             xlabel=f"{n} of {self.n_components} components, in order" if ranked else "component",
             ylabel="R² that is lost without the component",
         )
-        ax.axhline(0, color="black", linewidth=0.8)
+        ax.axhline(0, color=foreground(), linewidth=0.8)
         ax.set_xlim(-0.7, max(n, 4) - 0.3)  # one bar is not as wide as the axes
         return lines
 

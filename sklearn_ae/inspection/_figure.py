@@ -7,7 +7,7 @@ import numpy as np
 
 LONGEST_LINE = 28  # characters of a name in a legend
 MOST_LINES = 3
-CHARACTER, LINE = 5.0, 14.5  # width and height in a legend of the size "small", in points
+CHARACTER, LINE = 0.5, 1.45  # width and height in a legend of the size "small", in font sizes
 
 
 def pyplot(asked_by):
@@ -91,7 +91,7 @@ def _region_of(ax):
 
     place, figure = ax.get_subplotspec(), ax.figure
     if place is None or type(place.get_gridspec()) is not GridSpec:
-        return ax.get_tightbbox().transformed(figure.transFigure.inverted()).extents
+        return ax.get_tightbbox().transformed(figure.transSubfigure.inverted()).extents
     bottoms, tops, lefts, rights = place.get_gridspec().get_grid_positions(figure)
     rows, columns = place.rowspan, place.colspan
     left = _half_way(rights, lefts, columns.start, 0.01)
@@ -110,7 +110,7 @@ def _shrink(drawn, region):
     """Shrink axes together until their labels are in a region of the figure."""
     from matplotlib.transforms import Bbox
 
-    to_figure = drawn[0].figure.transFigure.inverted()
+    to_figure = drawn[0].figure.transSubfigure.inverted()
     reach = Bbox.union([ax.get_tightbbox(for_layout_only=True) for ax in drawn]).transformed(
         to_figure
     )
@@ -134,6 +134,29 @@ def plain(text):
     return str(text).replace("$", r"\$")
 
 
+def character():
+    """Return the mean width of a character of a legend, in points."""
+    return CHARACTER * _font_size()
+
+
+def line():
+    """Return the height of a line of a legend, in points."""
+    return LINE * _font_size()
+
+
+def _font_size():
+    from matplotlib import rcParams
+
+    return rcParams["font.size"]
+
+
+def foreground():
+    """Return the colour of what is written: black, unless the style is a dark one."""
+    from matplotlib import rcParams
+
+    return rcParams["text.color"]
+
+
 def broken(text, length):
     """Return a text in two lines, the second one after the colon, if one would be too long.
 
@@ -141,9 +164,9 @@ def broken(text, length):
     ----------
     text : str
     length : float
-        Of the axis that it stands beside, in pixels of 1 / 100 inch.
+        Of the axis that it stands beside, in points.
     """
-    return text.replace(": ", "\n") if 6.5 * len(text) > length else text
+    return text.replace(": ", "\n") if 1.2 * character() * len(text) > length else text
 
 
 def shortened(text, most):
@@ -200,9 +223,9 @@ def legend_beside(ax, handles, labels, title=None, widen=False):
     legend : Legend
     """
     width, height = (72 * side / ax.figure.dpi for side in ax.bbox.size)  # in points
-    room = np.inf if widen else 0.5 * width / CHARACTER
+    room = np.inf if widen else 0.5 * width / character()
     names = [wrapped(label, int(np.clip(room, 8, LONGEST_LINE))) for label in labels]
-    n_fitting = max(int(height / LINE) - (title is not None), 1)
+    n_fitting = max(int(height / line()) - (title is not None), 1)
     n_columns = int(np.ceil(len(labels) / n_fitting))
     if sum(name.count("\n") + 1 for name in names) > n_fitting:
         longest = int(np.clip(room / n_columns - 4, 6, 0.75 * LONGEST_LINE))
@@ -243,7 +266,7 @@ def legend_above(ax, handles, labels, title=None, loc="center"):
     -------
     legend : Legend
     """
-    widths = [CHARACTER * len(label) + 40 for label in labels]  # with a handle and a gap
+    widths = [character() * len(label) + 40 for label in labels]  # with a handle and a gap
     n_lines = int(np.ceil(sum(widths) / (72 * ax.bbox.width / ax.figure.dpi)))
     legend = ax.legend(
         handles,
@@ -256,5 +279,5 @@ def legend_above(ax, handles, labels, title=None, loc="center"):
         fontsize="small",
     )
     if title is not None:
-        ax.set_title(plain(title), pad=10 + LINE * n_lines, fontsize="medium", loc=loc)
+        ax.set_title(plain(title), pad=10 + line() * n_lines, fontsize="medium", loc=loc)
     return legend

@@ -1,6 +1,7 @@
 """Fitted estimators, alone or at the end of a pipeline or a search, and what they are asked for."""
 
 import numpy as np
+import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -123,8 +124,14 @@ def reconstruct(estimator, X):
     if hasattr(estimator, "reconstruct"):
         return as_table(estimator.reconstruct(X))
     codes = encode(estimator, X)
-    fills = not hasattr(estimator, "inverse_transform") and codes.shape[1] == np.shape(X)[1]
-    return codes if fills else decode(estimator, codes)
+    if codes.shape[1] == np.shape(X)[1] and _is_imputer(estimator, X):
+        return codes
+    return decode(estimator, codes)
+
+
+def _is_imputer(estimator, X):
+    """Whether what `transform` returns are rows of data; some imputers have an inverse, too."""
+    return not hasattr(estimator, "inverse_transform") or pd.isna(as_table(X)).any()
 
 
 def as_table(X):

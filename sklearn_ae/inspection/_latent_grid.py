@@ -6,7 +6,7 @@ from sklearn.utils import check_array
 
 from .._whole import is_whole
 from ._coloring import usual_range
-from ._figure import kept_in_place, plain, pyplot
+from ._figure import foreground, kept_in_place, plain, pyplot
 from ._fitted import as_table, decode, encode, name_of
 from ._images import brightness, checked_image_shape, colored, mosaic
 from ._latent_space import MOST_ELONGATED, checked_pair
@@ -293,6 +293,6 @@ def draw_curves(ax, decoded, edges):
     y = edges[1][:-1, None, None] + cell[1] * y
     curves = np.stack(np.broadcast_arrays(x[None], y), axis=-1).reshape(-1, n_features, 2)
     curves = curves[np.isfinite(curves).all(axis=(1, 2))]
-    ax.add_collection(LineCollection(curves, colors="black", linewidths=0.9))
-    ax.vlines(edges[0], *edges[1][[0, -1]], color="0.9", linewidth=0.5, zorder=0)
-    ax.hlines(edges[1], *edges[0][[0, -1]], color="0.9", linewidth=0.5, zorder=0)
+    ax.add_collection(LineCollection(curves, colors=foreground(), linewidths=0.9))
+    ax.vlines(edges[0], *edges[1][[0, -1]], color="0.5", alpha=0.2, linewidth=0.5, zorder=0)
+    ax.hlines(edges[1], *edges[0][[0, -1]], color="0.5", alpha=0.2, linewidth=0.5, zorder=0)

@@ -5,12 +5,13 @@ from sklearn.decomposition import PCA
 from sklearn.utils import check_array
 
 from .._whole import is_whole
-from ._coloring import MISSING, PALETTE, ByClass, coloring
+from ._coloring import MISSING, MOST_CLASSES, PALETTE, ByClass, Look, coloring
 from ._figure import broken, kept_in_place, plain, pyplot, wrapped
 from ._fitted import as_table, encode, name_of
 
 MOST_ELONGATED = 5  # as far as the sides may differ where both axes have one scale
 ROWS_FOR_AXES = 50_000
+MOST_MARKERS = 20_000  # one by one, more would only cover each other
 
 MOST_ELONGATED = 5  # as far as the sides may differ where both axes have one scale
 
@@ -238,72 +239,87 @@ class LatentSpaceDisplay:
         Raises
         ------
         ValueError
-            If codes are not finite, y does not fit to them, or a component is not there.
+            If codes are not finite, y does not fit to them, a component is not there, or `density`
+            is something else.
         ImportError
             If matplotlib is not installed.
         """
         plt = pyplot(type(self))
-        from ._points import MOST_MARKERS
-
-        codes = check_array(self.codes, dtype=np.float64, input_name="codes")
+        codes = check_array(self.codes, dtype=[np.float64, np.float32], input_name="codes")
         points, labels = projected(codes, self.components)
-        density = len(codes) > MOST_MARKERS if density == "auto" else density
+        look = Look(is_dense(density, len(codes)), cmap, scatter_kwargs or {})
         # Strips of one component are told apart by their place, colours of a density by nothing.
-        looks = {"n_looks": len(PALETTE)} if density and points.shape[1] == 2 else {}
-        colors = coloring(self.y, len(codes), self.classes, self.y_name, **looks)
-        self._own = ax is None
-        if self._own:
+        n_looks = len(PALETTE) if look.density and len(labels) == 2 else MOST_CLASSES
+        colors = coloring(self.y, len(codes), self.classes, self.y_name, n_looks)
+        is_new = ax is None
+        if is_new:
             _, ax = plt.subplots(layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         self.points_, self.legend_, self.colorbar_ = [], None, None
-        width, height = 100 * ax.bbox.size / ax.figure.dpi
-        ax.set_xlabel(broken(labels[0], width))
-        if self.name is not None:
-            ax.set_title(plain(self.name))
-        how = density, cmap, scatter_kwargs or {}
         with kept_in_place(ax) as drawn:
-            if points.shape[1] == 2:
-                ax.set_ylabel(broken(labels[1], height))
-                self._plot_two(points, colors, *how)
-            elif colors is None:
-                _, _, bars = ax.hist(points[:, 0], bins=n_bins(points[:, 0]), color=PALETTE[0])
-                self.points_ = [bars]
-                ax.set_ylabel("rows")
+            if len(labels) == 2:
+                self._plot_two(points, labels, colors, look, is_new)
             else:
-                self._plot_one(points[:, 0], colors, *how)
+                self._plot_one(points[:, 0], labels, colors, look, is_new)
+            if self.name is not None:
+                ax.set_title(plain(self.name))
             if self.colorbar_ is not None:
                 drawn.append(self.colorbar_.ax)
         return self
 
-    def _plot_two(self, points, colors, density, cmap, scatter_kwargs):
-        from ._points import draw_points, explain_classes
-
-        drawn = draw_points(self.ax_, points, colors, cmap, density, scatter_kwargs)
-        self.points_, self.colorbar_ = drawn
-        keep_scale(self.ax_, points)
-        if isinstance(colors, ByClass):
-            self.legend_ = explain_classes(self.ax_, colors, density, self._own)
-
-    def _plot_one(self, codes, colors, density, cmap, scatter_kwargs):
-        """Draw one component against y: numbers on an axis, classes in strips."""
-        from ._points import draw_points, explain_classes
-
+    def _plot_two(self, points, labels, colors, look, is_new):
         ax = self.ax_
-        if isinstance(colors, ByClass):
+        for axis, label, length in zip((ax.xaxis, ax.yaxis), labels, ax.bbox.size, strict=True):
+            axis.set_label_text(broken(label, 72 * length / ax.figure.dpi))
+        self._draw(points, colors, look)
+        keep_scale(ax, points)
+        self._explain(colors, look, is_new)
+
+    def _plot_one(self, codes, labels, colors, look, is_new):
+        """Draw one component against y: numbers on an axis, classes in strips."""
+        ax = self.ax_
+        ax.set_xlabel(labels[0])
+        if colors is None:
+            _, _, bars = ax.hist(codes, bins=n_bins(codes), color=PALETTE[0])
+            self.points_ = [bars]
+            ax.set_ylabel("rows")
+        elif isinstance(colors, ByClass):
             spread = np.random.RandomState(0).uniform(-0.35, 0.35, len(codes))
-            heights, of_y = colors.group + spread, colors
+            self._draw(np.column_stack([codes, colors.group + spread]), colors, look)
             ax.set_yticks(range(len(colors.names)), [wrapped(name) for name in colors.names])
+            ax.set_ylim(len(colors.names) - 0.4, -0.6)
             ax.set_ylabel(plain(colors.title or ""))
         else:
-            heights, of_y = heights_of(colors)
+            heights, with_a_number = heights_of(colors)
+            self._draw(np.column_stack([codes, heights]), with_a_number, look)
             ax.set_ylabel(plain("y" if colors.title is None else colors.title))
-        points = np.column_stack([codes, heights])
-        drawn = draw_points(ax, points, of_y, cmap, density, scatter_kwargs)
-        self.points_, self.colorbar_ = drawn
+            self._explain(with_a_number, look, is_new)
+
+    def _draw(self, points, colors, look):
+        from ._points import draw_points
+
+        self.points_, self.colorbar_ = draw_points(self.ax_, points, colors, look)
+
+    def _explain(self, colors, look, widen):
+        from ._points import explain_classes
+
         if isinstance(colors, ByClass):
-            ax.set_ylim(len(colors.names) - 0.4, -0.6)
-        elif of_y is not None:
-            self.legend_ = explain_classes(ax, of_y, density, self._own)
+            self.legend_ = explain_classes(self.ax_, colors, look.density, widen)
+
+
+def is_dense(density, n_samples):
+    """Return whether a density is drawn in place of points.
+
+    Parameters
+    ----------
+    density : bool or "auto"
+    n_samples : int
+    """
+    if isinstance(density, str) and density == "auto":
+        return n_samples > MOST_MARKERS
+    if not isinstance(density, bool | np.bool_):
+        raise ValueError(f"density={density!r} should be True, False or 'auto'.")
+    return bool(density)
 
 
 def projected(codes, components=None):

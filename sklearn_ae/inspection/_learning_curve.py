@@ -8,7 +8,7 @@ from ._figure import kept_in_place, legend_above, panels, pyplot
 from ._fitted import as_table, last_step, name_of
 from ._rows import some_rows
 
-TRAINING, HELD_OUT, LEVEL = "#3f90da", "#e76300", "0.35"
+TRAINING, HELD_OUT, LEVEL = "#3f90da", "#e76300", "0.5"
 N_FOLDS = 5
 FEW_EPOCHS = 30
 WORST_R2 = -0.25

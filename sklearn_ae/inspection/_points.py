@@ -9,12 +9,11 @@ from matplotlib.patches import Patch
 from ._coloring import MISSING, OTHERS, PALETTE, ByClass, ByNumber, usual_range
 from ._figure import legend_beside, plain
 
-MOST_MARKERS = 20_000  # one by one, more would only cover each other
 CELL = 2  # dots of the screen, each way, in a density
 FAINTEST, FAINTEST_NUMBER = 0.35, 0.75  # opacity of a cell with one row: still seen
 
 
-def draw_points(ax, points, coloring, cmap, density, scatter_kwargs):
+def draw_points(ax, points, coloring, look):
     """Draw points, and a colour bar beside them if their colours are numbers.
 
     Parameters
@@ -22,9 +21,7 @@ def draw_points(ax, points, coloring, cmap, density, scatter_kwargs):
     ax : Axes
     points : ndarray of shape (n_samples, 2)
     coloring : ByClass, ByNumber or None
-    cmap : str or Colormap
-    density : bool
-    scatter_kwargs : dict
+    look : Look
 
     Returns
     -------
@@ -32,13 +29,14 @@ def draw_points(ax, points, coloring, cmap, density, scatter_kwargs):
         The points.
     colorbar : Colorbar or None
     """
-    if density:
-        return _draw_density(ax, points, coloring, cmap)
+    if look.density:
+        return _draw_density(ax, points, coloring, look.cmap)
+    given = look.scatter_kwargs
     if isinstance(coloring, ByClass):
-        return _scatter_classes(ax, points, coloring, scatter_kwargs), None
+        return _scatter_classes(ax, points, coloring, given), None
     if isinstance(coloring, ByNumber):
-        return _scatter_numbers(ax, points, coloring, cmap, scatter_kwargs)
-    return [_scatter(ax, points, len(points), scatter_kwargs, color=PALETTE[0])], None
+        return _scatter_numbers(ax, points, coloring, look.cmap, given)
+    return [_scatter(ax, points, len(points), given, color=PALETTE[0])], None
 
 
 def explain_classes(ax, coloring, density, widen):

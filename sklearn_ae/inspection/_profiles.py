@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from ._figure import CHARACTER, LINE, legend_above, plain, shortened
+from ._figure import character, foreground, legend_above, line, plain, shortened
 
 MOST_NAMES = 30  # features whose names can be written below an axis
-NAME = 70  # points that the name of a mark takes, with a gap
 ERROR = "#bd1f01"
 
 
@@ -20,9 +19,14 @@ def _points(color, marker, fill):
     }
 
 
-# As points where features have names, as curves where they are many.
+def _look(kind, curves):
+    """Return how rows of a kind are drawn: as curves, or as points where features have names."""
+    look = LOOKS[kind][curves]
+    return look | {"color": foreground()} if kind == "input" else look
+
+
 LOOKS = {
-    "input": (_points("black", "o", "none"), {"color": "black", "linewidth": 1.2}),
+    "input": (_points(None, "o", "none"), {"linewidth": 1.2}),
     "damaged": (_points("0.6", "x", "none"), {"color": "0.7", "linewidth": 1, "zorder": 1}),
     "reconstruction": (
         _points("#3f90da", "o", "#3f90da") | {"markersize": 4},
@@ -77,7 +81,7 @@ def largest_apart(errors, n, room=np.inf):
         At most n, the largest error first.
     """
     errors = np.nan_to_num(errors, nan=-1.0)
-    width = 0 if len(errors) <= MOST_NAMES else len(errors) * NAME / room
+    width = 0 if len(errors) <= MOST_NAMES else len(errors) * name_width() / room
     places = name_places(len(errors), width)
     found = []
     for feature in np.argsort(-errors, kind="stable"):
@@ -86,6 +90,11 @@ def largest_apart(errors, n, room=np.inf):
         if all(abs(places[feature] - places[other]) > width for other in found):
             found.append(int(feature))
     return found
+
+
+def name_width():
+    """Return how many points the name of a mark takes, with a gap."""
+    return 14 * character()
 
 
 def room_of(ax):
@@ -124,14 +133,14 @@ def name_features(ax, names, n_features):
     room = room_of(ax)
     if names is None or n_features > MOST_NAMES:
         ax.set_xlabel("feature")
-        n_ticks = max(int(room / (NAME if names else 30)), 1)
+        n_ticks = max(int(room / (name_width() if names else 3 * line() / 1.45)), 1)
         ax.xaxis.get_major_locator().set_params(integer=True, nbins=n_ticks)
         if names is not None:
             ax.xaxis.set_major_formatter(lambda i, _: _name_at(names, i))
         return
     labels = [plain(shortened(name, 20)) for name in names]
-    upright = max(map(len, labels)) * n_features * CHARACTER * 1.1 > room
-    step = int(np.ceil(n_features * LINE / room)) if upright else 1
+    upright = max(map(len, labels)) * n_features * 1.1 * character() > room
+    step = int(np.ceil(n_features * line() / room)) if upright else 1
     ax.set_xticks(range(0, n_features, step), labels[::step], rotation=90 * upright)
 
 
@@ -155,7 +164,7 @@ def draw_profile(ax, profile, marked, names):
     features = np.arange(n_features)
     curves = n_features > MOST_NAMES
     for kind, values in profile.items():
-        ax.plot(features, values, **LOOKS[kind][curves])
+        ax.plot(features, values, **_look(kind, curves))
     ends = np.stack([profile["input"], profile["reconstruction"]])
     if not curves:
         ax.vlines(features, *ends, color="0.7", linewidth=1, zorder=1)
@@ -171,7 +180,7 @@ def _name_marks(ax, marked, names, tops):
     """Write the names of some features above a curve, which is made room for."""
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + 0.25 * (high - low))
-    places = name_places(len(tops), len(tops) * NAME / room_of(ax))
+    places = name_places(len(tops), len(tops) * name_width() / room_of(ax))
     for feature in marked:
         name = feature if names is None else names[feature]
         ax.annotate(
@@ -198,7 +207,7 @@ def explain_profiles(ax, kinds, curves):
     """
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], **LOOKS[kind][curves]) for kind in kinds]
+    handles = [Line2D([], [], **_look(kind, curves)) for kind in kinds]
     dot = {} if curves else {"marker": "o", "markersize": 4}
     handles.append(Line2D([], [], color=ERROR, linewidth=2.5, **dot))
     labels = [*kinds, "largest errors"]
