@@ -740,6 +740,21 @@ def test_what_an_imputer_fills_in_is_its_reconstruction(imputer):
     assert faults(display.figure_) == []
 
 
+@pytest.mark.parametrize("image_shape", [None, (8, 8)])
+def test_several_reconstructions_are_beside_each_other(image_shape):
+    made = {f"PCA {k}": PCA(k).fit(DIGITS) for k in (1, 5, 20)}
+    made = {name: pca.inverse_transform(pca.transform(DIGITS)) for name, pca in made.items()}
+    display = ReconstructionDisplay.from_arrays(DIGITS, made, image_shape=image_shape)
+    assert faults(display.figure_) == []
+    if image_shape is None:
+        names = [text.get_text() for text in display.axes_[0].get_legend().get_texts()]
+        worst = [abs(made["PCA 20"] - DIGITS)[row].argmax() for row in display.rows_]
+        assert [marked[0] for marked in display.marked_] == worst
+    else:
+        names = [label.get_text().split("\n")[0] for label in display.ax_.get_yticklabels()]
+    assert [name for name in names if name in made] == list(made)
+
+
 def test_the_largest_errors_are_marked():
     X = np.zeros((3, 10))
     wrong = X.copy()

@@ -1,5 +1,7 @@
 """Profiles: rows that are no images, value by value along their features."""
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 
@@ -7,32 +9,35 @@ from ._figure import character, foreground, legend_above, line, plain, shortened
 
 MOST_NAMES = 30  # features whose names can be written below an axis
 ERROR = "#bd1f01"
+COLORS = ("#3f90da", "#ffa90e", "#832db6", "#a96b59")  # of reconstructions
 
 
-def _points(color, marker, fill):
-    return {
-        "linestyle": "",
-        "marker": marker,
-        "markersize": 6,
-        "color": color,
-        "markerfacecolor": fill,
-    }
+def _points(marker, fill):
+    return {"linestyle": "", "marker": marker, "markersize": 6, "markerfacecolor": fill}
 
 
-def _look(kind, curves):
-    """Return how rows of a kind are drawn: as curves, or as points where features have names."""
-    look = LOOKS[kind][curves]
-    return look | {"color": foreground()} if kind == "input" else look
+def looks_of_profiles(kinds, curves):
+    """Return how rows are drawn: as curves, or as points where features have names.
 
+    Parameters
+    ----------
+    kinds : list of str
+        "input", "damaged" where there is any, and the names of reconstructions.
+    curves : bool
 
-LOOKS = {
-    "input": (_points(None, "o", "none"), {"linewidth": 1.2}),
-    "damaged": (_points("0.6", "x", "none"), {"color": "0.7", "linewidth": 1, "zorder": 1}),
-    "reconstruction": (
-        _points("#3f90da", "o", "#3f90da") | {"markersize": 4},
-        {"color": "#3f90da", "linewidth": 1.2},
-    ),
-}
+    Returns
+    -------
+    looks : dict of str to dict
+    """
+    looks = {"input": {"linewidth": 1.2} if curves else _points("o", "none")}
+    looks["damaged"] = {"linewidth": 1, "zorder": 1} if curves else _points("x", "none")
+    looks["input"]["color"], looks["damaged"]["color"] = foreground(), "0.65"
+    # The last one is that in which errors are marked, and always of the same colour.
+    made = [kind for kind in kinds if kind not in looks]
+    for kind, color in zip(reversed(made), cycle(COLORS), strict=False):
+        look = {"linewidth": 1.2} if curves else _points("o", color) | {"markersize": 4}
+        looks[kind] = look | {"color": color}
+    return looks
 
 
 def units_of(X):
@@ -155,24 +160,26 @@ def draw_profile(ax, profile, marked, names):
     ----------
     ax : Axes
     profile : dict of str to ndarray of shape (n_features,)
-        "input", "reconstruction", and "damaged" where there is any.
+        "input", "damaged" where there is any, and reconstructions by their names.
     marked : list of int
-        Features with the largest errors.
+        Features with the largest errors of the last reconstruction.
     names : list of str or None
     """
     n_features = len(profile["input"])
     features = np.arange(n_features)
     curves = n_features > MOST_NAMES
+    looks = looks_of_profiles(list(profile), curves)
     for kind, values in profile.items():
-        ax.plot(features, values, **_look(kind, curves))
-    ends = np.stack([profile["input"], profile["reconstruction"]])
+        ax.plot(features, values, **looks[kind])
+    last = list(profile)[-1]
+    ends = np.stack([profile["input"], profile[last]])
     if not curves:
         ax.vlines(features, *ends, color="0.7", linewidth=1, zorder=1)
     ax.vlines(features[marked], *ends[:, marked], color=ERROR, linewidth=2.5, zorder=1.5)
     if curves:
         _name_marks(ax, marked, names, ends.max(axis=0))
     else:  # a short line would be hidden by the points
-        look = LOOKS["reconstruction"][0] | {"color": ERROR, "markerfacecolor": ERROR}
+        look = looks[last] | {"color": ERROR, "markerfacecolor": ERROR}
         ax.plot(features[marked], ends[1, marked], **look)
 
 
@@ -207,8 +214,9 @@ def explain_profiles(ax, kinds, curves):
     """
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], **_look(kind, curves)) for kind in kinds]
+    looks = looks_of_profiles(kinds, curves)
+    handles = [Line2D([], [], **looks[kind]) for kind in kinds]
     dot = {} if curves else {"marker": "o", "markersize": 4}
     handles.append(Line2D([], [], color=ERROR, linewidth=2.5, **dot))
-    labels = [*kinds, "largest errors"]
+    labels = [*map(plain, kinds), "largest errors"]
     legend_above(ax, handles, labels, ax.get_title(loc="left"), loc="left")

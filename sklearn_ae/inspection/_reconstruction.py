@@ -33,8 +33,8 @@ class ReconstructionDisplay:
     ----------
     X : ndarray of shape (n_samples, n_features)
         Rows as they are.
-    reconstruction : ndarray of shape (n_samples, n_features)
-        What an estimator made of them, or of their damaged copies.
+    reconstruction : ndarray of shape (n_samples, n_features), or dict of str to ndarray
+        What an estimator made of them, or of their damaged copies; or what several did, by name.
     damaged : ndarray of shape (n_samples, n_features), default=None
         What the estimator was shown, NaN where a value was taken away.
     image_shape : tuple of int, default=None
@@ -175,8 +175,9 @@ class ReconstructionDisplay:
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows as they are.
-        reconstruction : array-like of shape (n_samples, n_features)
-            What was made of them.
+        reconstruction : array-like of shape (n_samples, n_features), or dict of str to array-like
+            What was made of them; or by name what was made of them in several ways. Errors are
+            marked in the last of them.
         damaged : array-like of shape (n_samples, n_features), default=None
             What it was made of, if that was not X.
         image_shape : tuple of int, default=None
@@ -199,7 +200,7 @@ class ReconstructionDisplay:
         names, columns = names_of(X)
         display = cls(
             as_table(X),
-            as_table(reconstruction),
+            {name: as_table(made) for name, made in named(reconstruction).items()},
             damaged=None if damaged is None else as_table(damaged),
             image_shape=image_shape,
             n_rows=n_rows,
@@ -250,20 +251,20 @@ class ReconstructionDisplay:
 
     def _checked_tables(self):
         """Return the tables by name, in the order in which they are drawn."""
-        given = {"X": self.X, "damaged": self.damaged, "reconstruction": self.reconstruction}
+        given = {"input": self.X, "damaged": self.damaged} | named(self.reconstruction)
         tables = {
             name: check_array(table, dtype=np.float64, ensure_all_finite="allow-nan")
             for name, table in given.items()
             if table is not None
         }
-        shape = tables["X"].shape
+        shape = tables["input"].shape
         for name, table in tables.items():
             if table.shape != shape:
                 raise ValueError(
                     f"{name} has the shape {table.shape}, but X has {shape}. Pass a row for each "
                     "row of X, with the same columns."
                 )
-        return {"input" if name == "X" else name: table for name, table in tables.items()}
+        return tables
 
     def _plot_images(self, plt, ax, shown, sample, cmap):
         shape = checked_image_shape(self.image_shape, shown["input"].shape[1])
@@ -297,13 +298,29 @@ class ReconstructionDisplay:
     def _plot_profile(self, i, profile, n_marked):
         """Draw one row in panel i, and return which features are marked in it."""
         panel = self.axes_[i]
-        errors = abs(profile["reconstruction"] - profile["input"])
+        errors = abs(list(profile.values())[-1] - profile["input"])
         marked = largest_apart(errors, min(n_marked, max(len(errors) // 3, 1)), room_of(panel))
         draw_profile(panel, profile, marked, self.feature_names)
         row = self.rows_[i]
         name = row if self.row_names is None else self.row_names[row]
         panel.set_title(plain(f"row {shortened(name, 24)}"), loc="left", fontsize="medium")
         return marked
+
+
+def named(reconstruction):
+    """Return reconstructions by name, if there is but one.
+
+    Parameters
+    ----------
+    reconstruction : array-like or dict of str to array-like
+
+    Returns
+    -------
+    reconstructions : dict of str to array-like
+    """
+    if isinstance(reconstruction, dict):
+        return reconstruction
+    return {"reconstruction": reconstruction}
 
 
 def captions(kinds):
@@ -322,9 +339,10 @@ def captions(kinds):
     texts = {"input": "input"}
     for name, table in list(kinds.items())[1:]:
         missing = np.isnan(table).mean()
+        texts[name] = shortened(name, 28)
         if missing:
-            name += f"\n{missing:.0%} missing"
+            texts[name] += f"\n{missing:.0%} missing"
         elif measurable:
-            name += f"\nR² {r2_score(X, table, multioutput='variance_weighted'):.2f}"
-        texts[name.partition("\n")[0]] = name
+            r2 = r2_score(X, table, multioutput="variance_weighted")
+            texts[name] += f"\nR² {r2:.2f}"
     return texts
