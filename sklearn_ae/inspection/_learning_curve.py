@@ -133,9 +133,9 @@ class LearningCurveDisplay:
             pca_r2 = r2_of_unseen_rows(as_table(X), len(step.get_feature_names_out()))
         name = name_of(estimator) if name is None else name
         if getattr(step, "is_pca_", False):
-            name += ": no better than PCA, to which it went back"
+            name += "\nno better than PCA, to which it went back"
         elif hasattr(step, "reconstruction_curve_"):
-            name += ": the training of all components, then of those that are kept"
+            name += "\nthe training of all components, then of those that are kept"
         display = cls(
             step.loss_curve_,
             held_out_loss=getattr(step, "validation_loss_curve_", None),
@@ -203,7 +203,7 @@ class LearningCurveDisplay:
         if self.held_out_loss is not None:
             draw_curve(ax, self.held_out_loss, "held-out rows", HELD_OUT)
             values += list(self.held_out_loss)
-        self._mark(ax, self.pca_loss, tell_best, "smallest held-out loss")
+        self._mark(ax, self.pca_loss, tell_best)
         ax.set_ylabel(self.loss_name)
         if np.nanmin(values) > 0 and np.nanmax(values) > 10 * np.nanmin(values):
             ax.set_yscale("log")
@@ -214,18 +214,20 @@ class LearningCurveDisplay:
 
     def _plot_r2(self, ax):
         draw_curve(ax, self.held_out_r2, "held-out rows", HELD_OUT)
-        self._mark(ax, self.pca_r2, True, "largest held-out R²")
+        self._mark(ax, self.pca_r2, True)
         ax.set_ylabel("R²")
         low = np.nanmin(self.held_out_r2)
         if low < WORST_R2:  # below, nothing is learned yet: how far is of no interest
             ax.set_ylim(bottom=WORST_R2)
         legend_above(ax, *ax.get_legend_handles_labels())
 
-    def _mark(self, ax, level, tell_best, what):
+    def _mark(self, ax, level, tell_best):
         """Draw the level of PCA and the best epoch, as far as they are known."""
         if level is not None:
             label = f"PCA: {level:.2f}"
             ax.axhline(level, color=LEVEL, linestyle="--", linewidth=1, label=label)
+        what = "smallest held-out loss" if self.held_out_loss is not None else "largest held-out R²"
+        what = "weights kept" if self.best_epoch is not None else what
         if self.best_epoch_:
             label = f"{what}: epoch {self.best_epoch_}" if tell_best else None
             ax.axvline(self.best_epoch_, color=LEVEL, linestyle=":", linewidth=1, label=label)
