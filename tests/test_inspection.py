@@ -4,6 +4,7 @@
 """
 
 import itertools
+import pickle
 import subprocess
 import sys
 from functools import cache
@@ -358,6 +359,12 @@ def test_axes_that_were_given_keep_off_their_neighbours(plot):
     display = plot(axes[0, 1])
     assert display.figure_ is figure
     assert faults(figure) == []
+
+
+def test_axes_with_enough_room_stay_where_they_are():
+    _, ax = plt.subplots()
+    before = ax.get_position().bounds
+    assert histogram(ax).ax_.get_position().bounds == before
 
 
 @pytest.mark.parametrize("plot", [many_classes_latent, curves, table_rows, two_curves, full_report])
@@ -911,7 +918,7 @@ def labels_of(ax):
 def test_loss_and_r2_are_never_on_one_axis():
     display = LearningCurveDisplay.from_estimator(Trained(), points(50, 4))
     loss, r2 = display.axes_
-    assert labels_of(loss) == ["training", f"PCA: {display.pca_loss:.2f}"]
+    assert labels_of(loss) == ["training", f"PCA of other rows: {display.pca_loss:.2f}"]
     assert labels_of(r2)[0] == "held-out rows"
     assert [loss.get_ylabel(), r2.get_ylabel()] == ["squared error / variance", "R²"]
 
@@ -957,6 +964,19 @@ def test_pca_has_no_level_in_an_objective_with_a_penalty():
     display = LearningCurveDisplay.from_estimator(Trained(penalty=1), points(50, 4))
     assert display.pca_loss is None
     assert display.axes_[0].get_ylabel() == "objective"
+
+
+def test_the_level_of_pca_is_that_of_the_held_out_rows_where_it_is_known():
+    table = points(300, 10)
+    autoencoder = AutoencoderTransformer(3, random_state=0).fit(table)
+    display = LearningCurveDisplay.from_estimator(autoencoder)
+    assert autoencoder.is_pca_
+    assert display.pca_loss == pytest.approx(autoencoder.best_loss_, rel=0.02)
+    loaded = pickle.loads(pickle.dumps(autoencoder))
+    assert LearningCurveDisplay.from_estimator(loaded).pca_loss is None
+    other = LearningCurveDisplay.from_estimator(loaded, table)
+    assert other.pca_loss != display.pca_loss
+    assert other.pca_loss == pytest.approx(display.pca_loss, rel=0.2)
 
 
 def test_going_back_to_pca_is_said():

@@ -111,12 +111,13 @@ def _shrink(drawn, region):
     from matplotlib.transforms import Bbox
 
     to_figure = drawn[0].figure.transSubfigure.inverted()
-    reach = Bbox.union([ax.get_tightbbox(for_layout_only=True) for ax in drawn]).transformed(
-        to_figure
-    )
+    boxes = [ax.get_tightbbox(for_layout_only=True) for ax in drawn]
+    reach = Bbox.union(boxes).transformed(to_figure)
     old = Bbox.union([ax.get_position(original=True) for ax in drawn])
     low = np.maximum(region[:2] - reach.min, 0)
     high = np.maximum(reach.max - region[2:], 0)
+    if not (low + high).any():
+        return
     share = np.maximum(1 - (low + high) / old.size, 0.3)
     for ax in drawn:
         box = ax.get_position(original=True)

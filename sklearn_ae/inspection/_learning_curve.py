@@ -37,6 +37,8 @@ class LearningCurveDisplay:
         R² of the held-out rows. On axes of its own.
     pca_loss, pca_r2 : float, default=None
         What PCA of as many components reaches.
+    pca_name : str, default="PCA"
+        What to call it.
     best_epoch : int, default=None
         The one whose weights were kept, counted from 1; 0 for none of them. None for the one with
         the smallest held-out loss, or else with the largest R².
@@ -68,8 +70,8 @@ class LearningCurveDisplay:
     >>> from sklearn_ae.inspection import LearningCurveDisplay
     >>> X = load_digits().data
     >>> autoencoder = AutoencoderTransformer(n_components=4, random_state=0).fit(X)
-    >>> display = LearningCurveDisplay.from_estimator(autoencoder, X)
-    >>> bool(display.pca_r2 < max(display.held_out_r2))
+    >>> display = LearningCurveDisplay.from_estimator(autoencoder)
+    >>> bool(autoencoder.best_loss_ < display.pca_loss / 2)
     True
     """
 
@@ -81,6 +83,7 @@ class LearningCurveDisplay:
         held_out_r2=None,
         pca_loss=None,
         pca_r2=None,
+        pca_name="PCA",
         best_epoch=None,
         loss_name="loss",
         name=None,
@@ -90,6 +93,7 @@ class LearningCurveDisplay:
         self.held_out_r2 = held_out_r2
         self.pca_loss = pca_loss
         self.pca_r2 = pca_r2
+        self.pca_name = pca_name
         self.best_epoch = best_epoch
         self.loss_name = loss_name
         self.name = name
@@ -103,9 +107,11 @@ class LearningCurveDisplay:
         estimator : estimator
             Fitted, with `loss_curve_`: one of ours, a pipeline that ends in one, or a search.
         X : array-like of shape (n_samples, n_features), default=None
-            Training data, for the level of PCA with as many components: R² of rows that the PCA
-            has not seen, in five folds of at most 10,000 rows. Other rows than those that training
-            held out, so small differences are chance.
+            Training data, for the level of PCA with as many components where the estimator does not
+            know it: a freshly fitted one that started from PCA, and minimised nothing but the
+            squared error, has measured it on the rows that were held out. Otherwise it is that of
+            rows which a PCA has not seen, in five folds of at most 10,000 rows. Those are other
+            rows than training held out, so small differences are chance.
         name : str, default=None
             Title. None for the name of the estimator.
         ax : matplotlib Axes, default=None
@@ -128,9 +134,11 @@ class LearningCurveDisplay:
                 f"{type(step).__name__} has no loss_curve_. Fit it; of a detector pass its "
                 "autoencoder_."
             )
-        pca_r2 = None
-        if X is not None:
+        pca_loss, pca_r2, pca_name = loss_at_pca(step), None, "PCA"
+        if X is not None and pca_loss is None:
             pca_r2 = r2_of_unseen_rows(as_table(X), len(step.get_feature_names_out()))
+            pca_loss = 1 - pca_r2 if has_plain_loss(step) else None
+            pca_name = "PCA of other rows"
         name = name_of(estimator) if name is None else name
         if getattr(step, "is_pca_", False):
             name += "\nno better than PCA, to which it went back"
@@ -140,8 +148,9 @@ class LearningCurveDisplay:
             step.loss_curve_,
             held_out_loss=getattr(step, "validation_loss_curve_", None),
             held_out_r2=getattr(step, "validation_scores_", None),
-            pca_loss=None if pca_r2 is None or not has_plain_loss(step) else 1 - pca_r2,
+            pca_loss=pca_loss,
             pca_r2=pca_r2,
+            pca_name=pca_name,
             best_epoch=best_epoch(step),
             loss_name=loss_name(step),
             name=name,
@@ -224,7 +233,7 @@ class LearningCurveDisplay:
     def _mark(self, ax, level, tell_best):
         """Draw the level of PCA and the best epoch, as far as they are known."""
         if level is not None:
-            label = f"PCA: {level:.2f}"
+            label = f"{self.pca_name}: {level:.2f}"
             ax.axhline(level, color=LEVEL, linestyle="--", linewidth=1, label=label)
         what = "smallest held-out loss" if self.held_out_loss is not None else "largest held-out R²"
         what = "weights kept" if self.best_epoch is not None else what
@@ -256,6 +265,26 @@ def has_plain_loss(estimator):
     """
     parts = [getattr(estimator, part, "not a parameter") for part in ("penalty", "corruption")]
     return getattr(estimator, "loss", None) == "squared_error" and parts == [None, None]
+
+
+def loss_at_pca(estimator):
+    """Return the loss of the held-out rows before the first step, if that was at PCA.
+
+    Parameters
+    ----------
+    estimator : estimator
+
+    Returns
+    -------
+    loss : float or None
+        None of what was saved and loaded, which does not keep it.
+    """
+    at_pca = getattr(estimator, "init", None) == "pca" and not estimator.warm_start
+    if not (at_pca and has_plain_loss(estimator)):
+        return None
+    monitor = getattr(getattr(estimator, "net_", None), "monitor", None)
+    values = getattr(monitor, "start_values_", None)
+    return None if values is None else float(values.mean())
 
 
 def loss_name(estimator):
