@@ -233,7 +233,7 @@ def legend_beside(ax, handles, labels, title=None, widen=False):
         names = [plain(shortened(label, longest) or "(empty)") for label in labels]
     legend = ax.legend(
         handles,
-        names,
+        [f" {name}" for name in names],  # matplotlib < 3.10 leaves out what begins with "_"
         title=None if title is None else wrapped(title),
         loc="upper left",
         bbox_to_anchor=(1.02, 1),
@@ -244,6 +244,8 @@ def legend_beside(ax, handles, labels, title=None, widen=False):
         ncols=n_columns,
         frameon=False,
     )
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(name)
     if widen:
         inches = legend.get_window_extent().width / ax.figure.dpi
         ax.figure.set_figwidth(ax.figure.get_figwidth() + inches)
