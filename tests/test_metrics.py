@@ -271,7 +271,7 @@ def test_memory_is_not_that_of_all_pairs_of_rows():
 
 
 def test_memory_of_continuity_is_not_that_of_all_pairs_of_rows(monkeypatch):
-    monkeypatch.setattr("sklearn_ae.metrics.N_DISTANCES", 20_000)
+    monkeypatch.setattr("sklearn_ae.metrics._maps.N_DISTANCES", 20_000)
     X = np.random.RandomState(0).uniform(size=(2000, 2))
     tracemalloc.start()
     try:
@@ -290,7 +290,7 @@ def test_memory_of_continuity_is_not_that_of_all_pairs_of_rows(monkeypatch):
 def test_continuity_is_trustworthiness_with_the_spaces_swapped(
     n_neighbors, n_distances, monkeypatch
 ):
-    monkeypatch.setattr("sklearn_ae.metrics.N_DISTANCES", n_distances)
+    monkeypatch.setattr("sklearn_ae.metrics._maps.N_DISTANCES", n_distances)
     X = load_wine().data[:100]
     Z = PCA(2).fit_transform(X)
     expected = trustworthiness(Z, X, n_neighbors=n_neighbors)

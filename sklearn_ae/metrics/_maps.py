@@ -1,4 +1,4 @@
-"""Metrics: whether an embedding is any good."""
+"""One number for an embedding: what it keeps of the data, or of the truth."""
 
 import warnings
 from itertools import pairwise
@@ -10,17 +10,8 @@ from scipy.spatial.distance import cdist
 from scipy.stats import pearsonr, spearmanr
 from sklearn.utils import check_array, check_random_state, gen_batches
 
-from ._neighbor_graph import CANDIDATES, NeighborSearch, landmark_geodesics, unexplained
-from ._validation import is_whole
-
-__all__ = [
-    "continuity",
-    "geodesic_correlation",
-    "intrinsic_dimension",
-    "neighborhood_preservation",
-    "procrustes_score",
-    "residual_variance",
-]
+from .._neighbor_graph import CANDIDATES, NeighborSearch, landmark_geodesics, unexplained
+from .._validation import is_whole
 
 CORRELATIONS = {"spearman": spearmanr, "pearson": pearsonr}
 N_DISTANCES = 1_000_000  # that are ranked at a time, in about 64 MB
