@@ -279,7 +279,7 @@ def loss_at_pca(estimator):
     loss : float or None
         None of what was saved and loaded, which does not keep it.
     """
-    at_pca = getattr(estimator, "init", None) in ("pca", "auto") and not estimator.warm_start
+    at_pca = getattr(estimator, "init", None) in ("auto", "pca") and not estimator.warm_start
     if not (at_pca and has_plain_loss(estimator)):
         return None
     monitor = getattr(getattr(estimator, "net_", None), "monitor", None)
