@@ -82,11 +82,11 @@ class AutoencoderTransformer(BaseAutoencoder):
         Share of the rows that is held out, rounded up; at least 8 rows or a quarter of them, and at
         most 5000.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the last one, with the loss, penalty and settings
+        Whether `fit` goes on from the weights of the last one. Loss, penalty and settings are those
         of now.
     random_state : int, RandomState instance or None, default=None
-        Seeds weights, order, held-out rows and noise. The same int gives the same bytes on the same
-        machine.
+        Seeds all that is drawn: weights, order, held-out rows and noise. The same int gives the same
+        bytes on the same machine.
     verbose : int, default=0
         1 prints a line per epoch.
     device : str, default="cpu"
