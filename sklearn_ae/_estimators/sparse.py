@@ -100,8 +100,8 @@ class SparseAutoencoder(BaseAutoencoder):
         Whether `fit` goes on from the weights of the last one. Loss, penalty and settings are those
         of now.
     random_state : int, RandomState instance or None, default=None
-        Seeds all that is drawn: weights, order, held-out rows and noise. The same int gives the same
-        bytes on the same machine.
+        Seeds all that is drawn: weights, order, held-out rows and noise. The same int gives the
+        same bytes on the same machine.
     verbose : int, default=0
         1 prints a line per epoch.
     device : str, default="cpu"

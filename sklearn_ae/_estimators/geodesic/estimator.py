@@ -94,8 +94,8 @@ class GeodesicAutoencoder(BaseAutoencoder):
         ``build(n_features, n_components)``, which returns two modules. The default has no linear
         paths: they are a bad start for rolled-up data.
     loss : {"squared_error", "log_loss", "poisson"} or callable, default="squared_error"
-        What is lost. "squared_error" for real values, "log_loss" for values in [0, 1], "poisson" for counts; a callable
-        ``loss(reconstruction, x)`` returns one value per row.
+        What is lost. "squared_error" for real values, "log_loss" for values in [0, 1], "poisson"
+        for counts; a callable ``loss(reconstruction, x)`` returns one value per row.
     alpha : float, default=0.0
         Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
         Without linear paths it pulls all rows together.

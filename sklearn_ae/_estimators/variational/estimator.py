@@ -62,8 +62,8 @@ class VariationalAutoencoder(BaseAutoencoder):
         of twice the width, for means and logarithms of variances. Weights cannot be tied, and the
         code has no activation.
     loss : {"squared_error", "log_loss", "poisson"} or callable, default="squared_error"
-        What is lost. It is the decoder's distribution. "squared_error": normal, with one variance for all features,
-        which is learned. "log_loss": Bernoulli, for values in [0, 1]. "poisson": for counts. A
+        What is lost. It is the decoder's distribution. "squared_error": normal, with one variance
+        for all features, which is learned. "log_loss": Bernoulli, for values in [0, 1]. "poisson": for counts. A
         callable ``loss(reconstruction, x)`` returns one value per row: minus the logarithm of the
         likelihood, divided by the number of features.
     init : {"auto", "pca", "random"}, default="auto"
@@ -102,8 +102,8 @@ class VariationalAutoencoder(BaseAutoencoder):
         Whether `fit` goes on from the weights of the last one. Loss, penalty and settings are those
         of now.
     random_state : int, RandomState instance or None, default=None
-        Seeds all that is drawn: weights, order, held-out rows and noise. The same int gives the same
-        bytes on the same machine.
+        Seeds all that is drawn: weights, order, held-out rows and noise. The same int gives the
+        same bytes on the same machine.
     verbose : int, default=0
         1 prints a line per epoch.
     device : str, default="cpu"
