@@ -63,9 +63,9 @@ class VariationalAutoencoder(BaseAutoencoder):
         code has no activation.
     loss : {"squared_error", "log_loss", "poisson"} or callable, default="squared_error"
         What is lost. It is the decoder's distribution. "squared_error": normal, with one variance
-        for all features, which is learned. "log_loss": Bernoulli, for values in [0, 1]. "poisson": for counts. A
-        callable ``loss(reconstruction, x)`` returns one value per row: minus the logarithm of the
-        likelihood, divided by the number of features.
+        for all features, which is learned. "log_loss": Bernoulli, for values in [0, 1]. "poisson":
+        for counts. A callable ``loss(reconstruction, x)`` returns one value per row: minus the
+        logarithm of the likelihood, divided by the number of features.
     init : {"auto", "pca", "random"}, default="auto"
         Where training starts. "pca" needs linear paths; "random" builds none. "auto" is "pca" for
         the squared error, and "random" for losses that decode through a link, unless there is an
