@@ -16,8 +16,8 @@ from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.validation import _check_sample_weight
 
 from . import _version
+from ._training.checks import check_callbacks, check_net_params
 from ._training.device import usable_device
-from ._training.net import check_callbacks, check_net_params
 
 
 def is_whole(value, at_least=1):

@@ -111,7 +111,7 @@ def test_estimators_override_at_most_three_private_methods_of_the_base():
 
 
 def test_the_engine_imports_nothing_of_estimators():
-    for path in (ROOT / "sklearn_ae" / "_training").glob("*.py"):
+    for path in (ROOT / "sklearn_ae" / "_training").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom):
                 assert not (node.module or "").startswith(("_base", "_estimators")), path

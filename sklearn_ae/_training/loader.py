@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 
 FEW_ROWS = 64
 ROWS_AT_A_TIME = 4096  # when data passes through a fitted module
+MAX_PREPARED = 2**24  # values that are cast and standardised once; of more a copy might not fit
 ROUND = 50  # steps, after which a training that counts steps is told of
 
 
@@ -62,6 +63,50 @@ class Rows(Dataset):
         if isinstance(positions, slice):
             return as_tensor(self.X[positions]), weight, *guide
         return as_tensor(self.X.take(positions, axis=0)), weight, *guide  # faster than X[positions]
+
+
+class PreparedRows(Rows):
+    """The same rows, as tensors that a step takes as they are; a batch lasts until the next one.
+
+    Parameters
+    ----------
+    rows : Rows
+    step : Step
+        Written out.
+    """
+
+    def __init__(self, rows, step):
+        chosen = slice(None) if rows.index is None else rows.index
+        weight = None if rows.weight is None else rows.weight[chosen]
+        values = step.flat.values
+        self.X = step.prepare(as_tensor(rows.X[chosen]))
+        self.weight, self.guide = (
+            None if part is None else as_tensor(part).to(values) for part in (weight, rows.guide)
+        )
+        self.index = None
+        self.batches = {}
+
+    def take(self, positions):
+        """Return the rows at some positions, their weights and their guide if any.
+
+        Parameters
+        ----------
+        positions : ndarray of int, or slice
+        """
+        parts = [self.X] if self.guide is None else [self.X, self.guide]
+        if isinstance(positions, slice):
+            X, *guide = (part[positions] for part in parts)
+        else:
+            positions = torch.from_numpy(positions).to(self.X.device)
+            X, *guide = self._selected(parts, positions)
+        return X, None if self.weight is None else self.weight[positions], *guide
+
+    def _selected(self, parts, positions):
+        n_rows = len(positions)
+        if n_rows not in self.batches:
+            self.batches[n_rows] = [part.new_empty(n_rows, part.shape[1]) for part in parts]
+        pairs = zip(parts, self.batches[n_rows], strict=True)
+        return [torch.index_select(part, 0, positions, out=out) for part, out in pairs]
 
 
 class Batches:

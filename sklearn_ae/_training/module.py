@@ -74,6 +74,11 @@ class AutoencoderModule(nn.Module):
         return sum(weight.numel() for weight in self.parameters())
 
     @property
+    def written_parts(self):
+        """What steps are written out for: itself, with nothing added."""
+        return self, None
+
+    @property
     def can_turn(self):
         """Whether `start.turn_to_principal_axes` can turn the code by way of the weights."""
         own = AutoencoderModule

@@ -31,6 +31,8 @@ class Monitor(Callback):
         mean loss of the first epoch does, which may have seen the worst already.
     """
 
+    only_watches = True
+
     def __init__(
         self,
         held_out=None,

@@ -1,69 +1,16 @@
 """The training loop: a skorch net that is lean."""
 
 import inspect
+from functools import partial
 
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 
 from .device import threads_for
-from .loader import Rows, Steps
+from .loader import MAX_PREPARED, Batches, PreparedRows, Rows, Steps
 from .progress import ProgressLines
-
-# What skorch calls by another name than the estimators.
-OURS = {
-    "lr": "learning_rate_init",
-    "max_epochs": "max_iter (or max_steps)",
-    "batch_size": "batch_size",
-    "device": "device",
-    "verbose": "verbose",
-    "callbacks": "callbacks",
-    "alpha": "alpha",
-    "warm_start": "warm_start",
-    "module": "architecture",
-    "criterion": "loss and penalty",
-    "train_split": "early_stopping and validation_fraction",
-}
-
-
-def check_net_params(net_params):
-    """Raise ValueError if parameters of a skorch net say what an estimator has parameters for.
-
-    Parameters
-    ----------
-    net_params : dict or None
-    """
-    for name, value in (net_params or {}).items():
-        if name in OURS:
-            raise ValueError(
-                f"net_params={{{name!r}: {value!r}}} is not taken from there. Set {OURS[name]} of "
-                "the estimator; net_params is for what has no parameter of its own."
-            )
-
-
-def check_callbacks(callbacks):
-    """Raise ValueError unless these are callbacks of skorch.
-
-    Parameters
-    ----------
-    callbacks : list or None
-        Of callbacks, or of pairs of a name and a callback.
-    """
-    for item in callbacks or []:
-        named = isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)
-        callback = item[1] if named else item
-        kind = callback if isinstance(callback, type) else type(callback)
-        if issubclass(kind, Callback):
-            continue
-        if hasattr(kind, "on_fit_task_begin"):
-            raise ValueError(
-                f"callbacks={callbacks!r} holds a callback of scikit-learn. Set it by "
-                f"set_callbacks({kind.__name__}()); callbacks takes those of skorch."
-            )
-        raise ValueError(
-            f"callbacks={callbacks!r} holds {item!r}, which is no callback of skorch, nor a pair "
-            "of a name and one."
-        )
+from .written_out import says, written_out
 
 
 class AutoencoderNet(NeuralNet):
@@ -71,7 +18,8 @@ class AutoencoderNet(NeuralNet):
 
     A loop of skorch's records and announces every batch, which on small batches costs more than
     the computing. Here the loss of an epoch is collected once, and batches are announced only to
-    callbacks that listen to them.
+    callbacks that listen to them. Steps whose backward pass is written out take the place of
+    autograd and the optimizer wherever they can.
 
     Parameters
     ----------
@@ -82,7 +30,16 @@ class AutoencoderNet(NeuralNet):
         Decoupled weight decay (Loshchilov & Hutter 2019), for any optimizer.
     **kwargs
         As for `skorch.NeuralNet`.
+
+    Attributes
+    ----------
+    step_ : Step or None
+        Takes the steps of the training under way. None where autograd does.
+    why_autograd_ : str or None
+        What has stood in the way of a written-out step, in the last training.
     """
+
+    step_ = why_autograd_ = None
 
     def __init__(self, module, criterion, *, monitor, stepper, alpha=0.0, **kwargs):
         self.monitor = monitor
@@ -110,12 +67,48 @@ class AutoencoderNet(NeuralNet):
 
     def take_step(self, batch):
         """Take one step at the learning rate of now, and return its loss and its prediction."""
+        if self.step_ is not None:
+            return self._take_written_step(batch)
         if self.needs_closure_:
             return super().train_step(batch)
         self.optimizer_.zero_grad()
         step = self.train_step_single(batch)
         self.optimizer_.step()
         return step
+
+    def _take_written_step(self, batch):
+        x, weight, *guide = batch
+        if not self.is_prepared_:
+            x, weight, *guide = (p if p is None else self._tensor(p) for p in (x, weight, *guide))
+        rate = self.optimizer_.param_groups[0]["lr"]
+        between = partial(self._tell_of_gradients, batch) if self.tells_of_gradients_ else None
+        value = self.step_(x, weight, guide[0] if guide else None, rate, between)
+        output = self.step_.output().reconstruction if self.announced_ else None
+        return {"loss": value, "y_pred": output}
+
+    def _tell_of_gradients(self, batch):
+        parameters = list(self.get_all_learnable_params())
+        self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
+
+    def _choose_path(self):
+        """Write the steps out, or say why autograd takes them."""
+        self._release()
+        step = written_out(self.module_, self.criterion_, self.optimizer_)
+        self.step_, self.why_autograd_ = (None, step) if isinstance(step, str) else (step, None)
+        if self.step_ is not None:
+            self.stepper.follow(self.module_, self.step_.flat)
+
+    def _release(self):
+        if self.step_ is not None:
+            self.step_.release()
+            self.step_ = None
+            self.stepper.follow(self.module_)
+
+    def forget(self):
+        """Let the optimizer start anew."""
+        self.optimizer_.state.clear()
+        if self.step_ is not None:
+            self.step_.forget()
 
     def initialize_optimizer(self, *args, **kwargs):
         super().initialize_optimizer(*args, **kwargs)
@@ -140,6 +133,11 @@ class AutoencoderNet(NeuralNet):
             return
         self._set_training(training)
         announced = self._listeners("on_batch_begin") or self._listeners("on_batch_end")
+        if training:
+            self.announced_ = announced
+            self.tells_of_gradients_ = self._listeners("on_grad_computed")
+            if not self.is_watched_only_:  # a callback may have changed anything
+                self._choose_path()
         losses, sizes = [], []
         for batch in iterator:
             if announced:
@@ -217,8 +215,18 @@ class AutoencoderNet(NeuralNet):
     def _train(self, X):
         self.notify("on_train_begin", X=X, y=None)
         try:
+            self._loop(X)
+            self.notify("on_train_end", X=X, y=None)
+        finally:
+            self._release()
+
+    def _loop(self, X):
+        self._set_training(True)
+        self._choose_path()
+        try:
             # Those that a callback has put back do not run again.
-            self.fit_loop(X, epochs=self.max_epochs - len(self.monitor.loss_curve_))
+            n_epochs = self.max_epochs - len(self.monitor.loss_curve_)
+            self.fit_loop(self._prepared(X), epochs=n_epochs)
         except _Finished:
             if not self.monitor.finished_:
                 self.monitor.stopped_by_ = "callback"
@@ -226,7 +234,20 @@ class AutoencoderNet(NeuralNet):
             self.monitor.stopped_by_ = "interrupt"
         if self.monitor.stopped_by_ is not None:
             self.monitor.finished_ = True
-        self.notify("on_train_end", X=X, y=None)
+
+    def _prepared(self, X):
+        """Return rows as the steps take them, if nobody else sees them."""
+        self.is_watched_only_ = all(
+            says(callback, "only_watches") or type(callback) is EpochTimer
+            for _, callback in self.callbacks_
+        )
+        plain = type(X) is Rows and self.iterator_train in (Batches, Steps)
+        few = plain and len(X) * X.X.shape[1] <= MAX_PREPARED
+        self.is_prepared_ = few and self.is_watched_only_ and self.step_ is not None
+        return PreparedRows(X, self.step_) if self.is_prepared_ else X
+
+    def __getstate__(self):
+        return super().__getstate__() | {"step_": None}  # of the training under way
 
 
 class _Finished(Exception):

@@ -5,6 +5,9 @@ import inspect
 import torch
 from torch import nn
 
+from .module import AutoencoderModule
+from .written_out.codes import written_penalty
+
 
 class Objective(nn.Module):
     """Loss plus penalty.
@@ -79,6 +82,10 @@ class Objective(nn.Module):
                 f"shape {tuple(x.shape)}. Return one value per row, or one for the batch."
             )
         return values + penalty / self.penalty_unit, output
+
+    def written_out(self, module):
+        """Return how training steps are written out for a module, or None."""
+        return written_penalty(self, module) if type(module) is AutoencoderModule else None
 
     def _output(self, module, seen, generator):
         return module(seen)

@@ -16,6 +16,8 @@ class ProgressLines(Callback):
         What is counted.
     """
 
+    only_watches = True
+
     def __init__(self, word="epoch"):
         self.word = word
 

@@ -6,6 +6,7 @@ import math
 import torch
 
 from .device import float_tensors
+from .written_out import decaying_parameters
 
 WARM_UP = 50  # steps: the first ones of Adam are as long as any, and would leave a good start
 STEPS_BETWEEN = 4  # averages: once in four steps costs less than every time, and does as well
@@ -57,19 +58,31 @@ class Stepper:
         ----------
         net : AutoencoderNet
         """
-        module = net.module_
         self.n_taken_ = self.n_before
         self.n_averaged_ = self.n_pending_ = 0
+        self.average_ = [weight.clone() for weight in float_tensors(net.module_)]
+        self.follow(net.module_)
+
+    def follow(self, module, flat=None):
+        """Follow the weights of a module to where they lie.
+
+        Parameters
+        ----------
+        module : nn.Module
+        flat : Flat or None, default=None
+            What its parameters are views of; then nothing but them is trained.
+        """
         self.weights_ = float_tensors(module)
-        # Linear paths are spared: decay leads to a linear autoencoder, not to zero.
-        coders = [part for part in module.modules() if hasattr(part, "linear_parameters")]
-        spared = {id(weight) for coder in coders for weight in coder.linear_parameters()}
-        self.decaying_ = [
-            weight.detach()
-            for weight in module.parameters()
-            if weight.ndim > 1 and id(weight) not in spared
-        ]
-        self.average_ = [weight.clone() for weight in self.weights_]
+        if flat is None:
+            # Linear paths are spared: decay leads to a linear autoencoder, not to zero.
+            self.decaying_ = [weight.detach() for weight in decaying_parameters(module)]
+            self.lagging_, self.leading_ = self.average_, self.weights_
+            return
+        average, views = flat.like(self.weights_)
+        torch._foreach_copy_(views, self.average_)
+        self.average_ = views
+        self.decaying_ = [flat.first] if len(flat.first) else []
+        self.lagging_, self.leading_ = [average], [flat.values]
 
     def take(self, net, batch):
         """Take a step with a batch, and return what the net says of it."""
@@ -103,7 +116,7 @@ class Stepper:
             rate = net.optimizer_.param_groups[0]["lr"]
             torch._foreach_mul_(self.decaying_, max(1 - rate * net.alpha, 0.0) ** n)
         share = max(1 - self.decay**n, 10 / (10 + self.n_averaged_))  # forget the start at first
-        torch._foreach_lerp_(self.average_, self.weights_, share)
+        torch._foreach_lerp_(self.lagging_, self.leading_, share)
 
     def evaluate_average(self, net, rows):
         """Return what a net evaluates on some rows with the averaged weights in it."""
@@ -118,7 +131,7 @@ class Stepper:
         self.n_averaged_ = self.n_pending_ = self.n_taken_ = 0
         torch._foreach_copy_(self.weights_, weights)
         torch._foreach_copy_(self.average_, weights)
-        net.optimizer_.state.clear()
+        net.forget()
         for group in net.optimizer_.param_groups:
             group["lr"] /= 2
 

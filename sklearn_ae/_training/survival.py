@@ -38,6 +38,8 @@ class AtEpochs(Callback):
         ``offer(net, is_last)``.
     """
 
+    only_watches = True
+
     def __init__(self, kept, offer):
         self.kept = kept
         self.offer = offer

@@ -25,6 +25,8 @@ class EpochTasks(Callback):
         Of how many epochs they are told, at most.
     """
 
+    only_watches = True
+
     def __init__(self, context, estimator, data, max_epochs):
         self.context = context
         self.estimator = estimator

@@ -18,6 +18,7 @@ An architecture may also have ``beside(n)``: the architecture for n rows side by
 `AutoencoderImputer` builds encoders of values and masks with. Otherwise it builds wider ones.
 """
 
+from ._activations import KeepLargest as KeepLargest
 from ._activations import TopK
 from ._convolutional import Convolutional
 from ._linear_path import TransposedLinear as TransposedLinear

@@ -71,16 +71,25 @@ class TopK(BaseEstimator):
         for name, k in (("k", self.k), ("k_transform", k_transform)):
             if not is_whole(k):
                 raise ValueError(f"{name}={k!r} of TopK must be a positive integer.")
-        return _KeepLargest(min(self.k, n_components), min(k_transform, n_components))
+        return KeepLargest(min(self.k, n_components), min(k_transform, n_components))
 
 
-class _KeepLargest(nn.Module):
+class KeepLargest(nn.Module):
+    """What `TopK` builds.
+
+    Parameters
+    ----------
+    k, k_transform : int
+        How many units are kept in training and afterwards.
+    """
+
     def __init__(self, k, k_transform):
         super().__init__()
         self.k = k
         self.k_transform = k_transform
 
     def forward(self, code):
+        """Return the code, with zeros at all but the largest units of each row."""
         kept = code.topk(self.k if self.training else self.k_transform, dim=-1).indices
         return torch.zeros_like(code).scatter(-1, kept, code.gather(-1, kept))
 

@@ -11,9 +11,12 @@ is turned to its principal axes after training.
 """
 
 from ._code import L1, L2, GaussianKL, KLSparsity
+from ._code import bernoulli_kl as bernoulli_kl
 from ._code import gaussian_kl as gaussian_kl
 from ._contractive import JACOBIANS as JACOBIANS
 from ._contractive import Contractive
+from ._jacobian import Gram as Gram
+from ._jacobian import has_closed_form as has_closed_form
 
 __all__ = ["L1", "L2", "Contractive", "GaussianKL", "KLSparsity"]
 

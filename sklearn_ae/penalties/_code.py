@@ -126,7 +126,7 @@ class KLSparsity(Weighted):
             activity = code.mean(dim=0)
         else:
             activity = sample_weight @ code / sample_weight.sum()
-        return self.weight * _bernoulli_kl(self.target, activity).sum()
+        return self.weight * bernoulli_kl(self.target, activity).sum()
 
     def check(self, X):
         """Raise ValueError unless the weight is at least 0 and the target a probability."""
@@ -201,7 +201,7 @@ def gaussian_kl(mean, log_variance):
     return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
 
 
-def _bernoulli_kl(p, q):
+def bernoulli_kl(p, q):
     """Return the divergence of Bernoulli variables of probability p from those of q."""
     q = q.clamp(torch.finfo(q.dtype).eps, 1 - torch.finfo(q.dtype).eps)
     return p * (np.log(p) - q.log()) + (1 - p) * (np.log1p(-p) - (-q).log1p())

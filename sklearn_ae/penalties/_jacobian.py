@@ -48,7 +48,7 @@ class ClosedForm:
             weight = weight if skip is None else weight + skip.weight
             return (slopes.square() * weight.square().sum(dim=1)).sum(dim=1)
         first, second = (layer.weight for layer in self.encoder.layers)
-        overlaps = _Gram.apply(second.T) * _Gram.apply(first)
+        overlaps = Gram.apply(second.T) * Gram.apply(first)
         values = _QuadraticForm.apply(slopes, overlaps)
         if self.encoder.skip is not None:
             skip = self.encoder.skip.weight
@@ -91,7 +91,7 @@ class Products:
             n_products, n_features = len(products), weight.shape[1]
             # Multiply-adds, with those on the way back, of either order of multiplication.
             if 2 * width * (n_features + n_products) < 3 * n_features * n_products:
-                values = _QuadraticForm.apply(products, _Gram.apply(weight))
+                values = _QuadraticForm.apply(products, Gram.apply(weight))
                 return values.reshape(n_vectors, n_rows).sum(dim=0)
             products = (products @ weight).reshape(n_vectors, n_rows, -1)
         return products.square().sum(dim=(0, 2))
@@ -108,7 +108,7 @@ class Products:
         return torch.stack(products)
 
 
-class _Gram(torch.autograd.Function):
+class Gram(torch.autograd.Function):
     """``A @ A.T``, with one product on the way back instead of autograd's two.
 
     On the way there the upper of four blocks is the lower one transposed: a quarter less work.

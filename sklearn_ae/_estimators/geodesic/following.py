@@ -4,10 +4,8 @@ import torch
 
 from ..._training.module import AutoencoderModule, Output
 from ..._training.objective import Objective
-
-DELTA = (
-    0.03  # relative error from which on the stress grows linearly: paths around a hole are wrong
-)
+from ..._training.written_out import Written
+from .written_out import DELTA, Led
 
 
 class FramedModule(AutoencoderModule):
@@ -46,6 +44,16 @@ class FramedModule(AutoencoderModule):
         """Return reconstruction and code of rows of data."""
         code = self.encode(x)
         return Output(self.decode(code), code, x)
+
+    @property
+    def written_parts(self):
+        """What steps are written out for: itself, with nothing added."""
+        return self, None
+
+    def is_unframed(self):
+        """Whether the code is the encoder's output."""
+        identity = torch.eye(len(self.turn)).to(self.turn)
+        return torch.equal(self.turn, identity) and not self.shift.any().item()
 
     def frame(self):
         """Return copies of what the encoder's output is multiplied by, and of what is added."""
@@ -134,6 +142,16 @@ class FollowingObjective(Objective):
         values = self._loss_values(module, output, x) / self.unit
         stress = relative_stress(code, landmarks, guide[:, :n_landmarks], self.shortest)
         return values + 2 * DELTA * self.weight * stress, output
+
+    def written_out(self, module):
+        """Return how training steps are written out for a module, or None."""
+        if type(module) is not FramedModule or not module.is_unframed():
+            return None
+        if self.penalty is not None or self.emphasis:
+            return None
+        landmarks = self.landmarks
+        landmarks = None if landmarks is None else module.standardise(landmarks)
+        return Written(lambda encoder: Led(self, landmarks))
 
     def _regression(self, code, coordinates):
         weight = self.weight if self.landmarks is None else 1.0

@@ -35,9 +35,16 @@ class EncoderWithGaps(nn.Module):
         Takes rows twice as wide.
     """
 
+    gives_mask = True
+
     def __init__(self, encoder):
         super().__init__()
         self.encoder = encoder
+
+    @property
+    def network(self):
+        """What is given values and mask."""
+        return self.encoder
 
     def forward(self, x):
         """Return the codes of standardised rows."""
@@ -98,6 +105,8 @@ class ObservedLoss:
         ``loss(reconstruction, x)``, one value per row: a mean over its entries.
     """
 
+    counts_observed = True
+
     def __init__(self, loss):
         self.loss = loss
 
@@ -136,6 +145,11 @@ class CorrectingModule(nn.Module):
             return super().__getattr__(name)
         except AttributeError:
             return getattr(self.autoencoder, name)
+
+    @property
+    def written_parts(self):
+        """What steps are written out for: the autoencoder, added to the linear model."""
+        return self.autoencoder, self.base
 
     def forward(self, x, *generator):
         """Return reconstruction and code of rows."""

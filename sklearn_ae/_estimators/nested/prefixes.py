@@ -4,8 +4,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..._training.module import Output
+from ..._training.module import AutoencoderModule, Output
 from ..._training.objective import Objective
+from ..._training.written_out import Written
+from .written_out import Cut
 
 N_JUDGED = 4  # numbers of units that held-out rows are decoded from in each epoch
 WHOLE = 0.7  # of the rows, when all units matter most
@@ -53,6 +55,11 @@ class PrefixDecoder(nn.Module):
         return self.decoder(pairs)
 
     @property
+    def network(self):
+        """What is given pairs."""
+        return self.decoder
+
+    @property
     def has_linear_path(self):
         """Whether the map can be linear."""
         return getattr(self.decoder, "has_linear_path", False)
@@ -92,11 +99,29 @@ class NestedObjective(Objective):
 
     def _output(self, module, seen, generator):
         code = module.encode(seen)
-        widths = self._draw_widths(len(code), generator) if self.training else None
+        widths = self.draw_widths(len(code), generator) if self.training else None
         return Output(module.to_data(module.decoder(code, widths)), code, seen)
 
-    def _draw_widths(self, n_rows, generator):
-        """Return how many units each row keeps; each number as often in a batch as it can be."""
+    def written_out(self, module):
+        """Return how training steps are written out for a module, or None."""
+        if type(module) is not AutoencoderModule or type(module.decoder) is not PrefixDecoder:
+            return None
+        if self.penalty is not None or self.emphasis:
+            return None
+        return Written(lambda encoder: Cut(self), goes_straight=False)
+
+    def draw_widths(self, n_rows, generator):
+        """Return how many units each row keeps; each number as often in a batch as it can be.
+
+        Parameters
+        ----------
+        n_rows : int
+        generator : torch.Generator
+
+        Returns
+        -------
+        widths : Tensor of int of shape (n_rows,)
+        """
         device = self.shares.device
         order = torch.randperm(n_rows, generator=generator, device=device)
         spread = (order + torch.rand((), generator=generator, device=device)) / n_rows

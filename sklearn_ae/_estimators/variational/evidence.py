@@ -1,7 +1,5 @@
 """The evidence lower bound of a variational autoencoder: its module, its objective, its terms."""
 
-from math import log, pi
-
 import numpy as np
 import torch
 from scipy.stats import qmc
@@ -9,10 +7,9 @@ from torch import nn
 
 from ..._training.module import AutoencoderModule, Output
 from ..._training.objective import Objective
-from ...penalties import gaussian_kl
-
-MIN_NOISE = 1e-4  # share of the data's variance; without it a perfect fit has infinite likelihood
-LOG_TWO_PI = log(2 * pi)
+from ..._training.written_out import Written
+from ...penalties import GaussianKL, gaussian_kl
+from .written_out import LOG_TWO_PI, MIN_NOISE, Drawn, Likelihood, NormalLikelihood
 
 
 class VariationalModule(AutoencoderModule):
@@ -28,6 +25,11 @@ class VariationalModule(AutoencoderModule):
     def __init__(self, encoder, decoder, n_features, link=None):
         super().__init__(encoder, decoder, n_features, link)
         self.log_noise = nn.Parameter(torch.zeros(()))
+
+    @property
+    def written_parts(self):
+        """What steps are written out for: itself, with nothing added."""
+        return self, None
 
     def distribution(self, x):
         """Return means and logarithms of variances of codes, (n_rows, n_components) each."""
@@ -65,6 +67,18 @@ class VariationalObjective(Objective):
     def _loss_values(self, module, output, x):
         values = super()._loss_values(module, output, output.seen)
         return minus_log_density(self.loss, module, values, output.seen)
+
+    def written_out(self, module):
+        """Return how training steps are written out for a module, or None."""
+        is_own = self.penalty is None or type(self.penalty) is GaussianKL
+        if type(module) is not VariationalModule or not is_own or self.emphasis:
+            return None
+        has_noise = getattr(self.loss, "has_noise", False)
+        return Written(
+            lambda encoder: Drawn(self),
+            NormalLikelihood if has_noise else Likelihood,
+            parameters=(module.log_noise,),
+        )
 
 
 class EvidenceLowerBound(nn.Module):
