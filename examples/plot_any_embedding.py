@@ -19,14 +19,14 @@ regularised autoencoders).
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.manifold import TSNE, Isomap
 from sklearn.model_selection import cross_val_score, train_test_split
-from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier
 
 from sklearn_ae import GeodesicAutoencoder
+from sklearn_ae.inspection import LatentGridDisplay, LatentSpaceDisplay
 
 X, y = load_digits(return_X_y=True)
 X_train, X_new, y_train, y_new = train_test_split(X, y, test_size=0.25, random_state=0)
@@ -59,42 +59,17 @@ print(pd.DataFrame(rows).T.to_string(float_format="{:.3f}".format))
 
 autoencoder = fitted["TSNE"]
 embedding = autoencoder.target_embedding_
-codes = autoencoder.transform(X_new)
 
-side = 16
-low, high = embedding.min(axis=0), embedding.max(axis=0)
-step = (high - low) / side
-columns, lines = (low[i] + step[i] * (np.arange(side) + 0.5) for i in (0, 1))
-spots = np.array([(column, line) for line in lines for column in columns])
-images = autoencoder.inverse_transform(spots).reshape(-1, 8, 8).clip(0, 16)
-distance, _ = NearestNeighbors(n_neighbors=1).fit(embedding).kneighbors(spots)
-images[distance[:, 0] > 0.8 * step.max()] = np.nan
-# Rows of pixels run downwards, the second coordinate upwards.
-images = np.pad(images, ((0, 0), (1, 1), (1, 1)), constant_values=np.nan)
-mosaic = images.reshape(side, side, 10, 10)[::-1].transpose(0, 2, 1, 3).reshape(side * 10, -1)
-
-figure, axes = plt.subplots(1, 3, figsize=(11.4, 4.3), layout="constrained")
-colors = {"cmap": "tab10", "vmin": -0.5, "vmax": 9.5, "s": 6}
-points = axes[0].scatter(*embedding.T, c=y_train, **colors)
+figure, axes = plt.subplots(1, 3, figsize=(15.5, 4.8), layout="constrained")
+LatentSpaceDisplay.from_arrays(embedding, y_train, y_name="digit", ax=axes[0])
 axes[0].set_title("t-SNE of the training digits")
-axes[0].set_xlabel("its own coordinates")
 axes[1].scatter(*embedding.T, c="0.88", s=6)
-axes[1].scatter(*codes.T, c=y_new, **colors)
-axes[1].set_title("transform of new digits")
-axes[1].set_xlabel("over the training digits (grey)")
-extent = (low[0], high[0], low[1], high[1])
-axes[2].imshow(mosaic, cmap="gray_r", extent=extent, aspect="auto", interpolation="nearest")
+LatentSpaceDisplay.from_estimator(autoencoder, X_new, y_new, y_name="digit", ax=axes[1])
+axes[1].set_title("transform of new digits (training digits in grey)")
+LatentGridDisplay.from_estimator(
+    autoencoder, X_train, image_shape=(8, 8), cmap="gray_r", ax=axes[2]
+)
 axes[2].set_title("inverse_transform of a grid")
-axes[2].set_xlabel("what lies at each place of the map")
-margin = 0.05 * (high - low)
-for ax in axes:
-    ax.set(
-        xlim=(low[0] - margin[0], high[0] + margin[0]),
-        ylim=(low[1] - margin[1], high[1] + margin[1]),
-        xticks=[],
-        yticks=[],
-    )
-figure.colorbar(points, ax=axes[:2], location="left", ticks=range(10), label="digit", shrink=0.8)
 
 path = Path(__file__).parent / "images" / "plot_any_embedding.png"
 path.parent.mkdir(exist_ok=True)

@@ -26,6 +26,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, train_test_split
 
 from sklearn_ae import AutoencoderTransformer, NestedAutoencoder
+from sklearn_ae.inspection import ExplainedVarianceDisplay, ReconstructionDisplay
 from sklearn_ae.metrics import intrinsic_dimension
 
 X = load_digits().data.astype(np.float32)
@@ -92,40 +93,28 @@ for method in ("two_nn", "mle"):
 # ---------------------------------------------------------------------
 # A code can be cut after the fact: `inverse_transform` takes the first few columns.
 
-figure = plt.figure(figsize=(12, 4.4), layout="constrained")
-left, right = figure.subfigures(1, 2, width_ratios=[1.25, 1])
-ax = left.subplots()
-every = np.arange(1, 17)
-ax.plot(
-    every, nested.reconstruction_curve_, "o-", label="NestedAutoencoder: one fit, held-out rows"
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(12, 4.6), width_ratios=[1.25, 1], layout="constrained"
 )
-ax.plot(numbers, searched, "D", label="AutoencoderTransformer: grid search, 5 folds", zorder=3)
-ax.plot(every, pca_curve, "s--", color="gray", label="PCA: one fit, test rows", markersize=4)
-ax.axhline(SHARE, color="black", linewidth=0.8, linestyle=":")
-ax.annotate(
-    f"n_components={SHARE}\nkeeps {nested.n_components_}",
-    (nested.n_components_, nested.reconstruction_curve_[nested.n_components_ - 1]),
-    xytext=(nested.n_components_ - 4.8, 0.9),
-    arrowprops={"arrowstyle": "->"},
+display = ExplainedVarianceDisplay(
+    nested.reconstruction_curve_,
+    pca=np.array(pca_curve),
+    n_components=nested.n_components_,
+    name="NestedAutoencoder, one fit",
+).plot(left)
+left.plot(
+    numbers, searched, "D", color="black", markersize=5, label="grid search, 5 folds", zorder=3
 )
-ax.set(xlabel="components", ylabel="R² of the reconstruction", ylim=(0, 1), xlim=(0, 17))
-ax.set_title("How much of a digit any number of components explains")
-ax.legend(loc="lower right")
+left.axhline(SHARE, color="black", linewidth=0.8, linestyle=":", label=f"R² {SHARE}")
+left.legend(loc="lower right")
 
+codes = nested.transform(X_test)
 shown = [1, 2, 4, nested.n_components_]
-codes = nested.transform(X_test[:4])
-rows = [nested.inverse_transform(codes[:, :k]) for k in shown] + [X_test[:4]]
-names = [f"first {k}" if k > 1 else "first one" for k in shown[:-1]]
-names += [f"all {nested.n_components_}", "test digit"]
-panels = right.subplots(4, 5)
-for row in range(4):
-    for column, (images, name) in enumerate(zip(rows, names, strict=True)):
-        panel = panels[row, column]
-        panel.imshow(images[row].reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
-        panel.set(xticks=[], yticks=[])
-        if row == 0:
-            panel.set_title(name, fontsize=10)
-right.suptitle("Decoded from the first units of the code")
+decoded = {f"first {k}": nested.inverse_transform(codes[:, :k]) for k in shown}
+ReconstructionDisplay.from_arrays(
+    X_test, decoded, image_shape=(8, 8), n_rows=5, cmap="gray_r", ax=right
+)
+right.set_title("Decoded from the first units of the code")
 
 folder = Path(__file__).parent / "images" if "__file__" in globals() else Path()
 folder.mkdir(exist_ok=True)

@@ -35,6 +35,7 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_ae import DenoisingAutoencoder
 from sklearn_ae.corruptions import GaussianNoise, Masking, SaltAndPepper
+from sklearn_ae.inspection import ReconstructionDisplay
 
 digits = load_digits().data.astype(np.float32) / 16
 faces = lfw_subset()[:100].reshape(100, -1).astype(np.float32)  # the other 100 are no faces
@@ -120,22 +121,18 @@ print(f"six autoencoders fitted in {fit_seconds:.0f} s")
 # What the repairs look like
 # --------------------------
 
-figure, axes = plt.subplots(
-    3, 2, figsize=(12, 9), layout="constrained", gridspec_kw={"wspace": 0.04}
-)
+figure, axes = plt.subplots(3, 2, figsize=(12, 9), layout="constrained")
 for ax, (name, kind) in zip(axes.T.flat, pictures, strict=True):
-    shown = {how: X for how, X in pictures[name, kind].items() if how != "ridge"}
+    shown = pictures[name, kind]
     side = int(np.sqrt(shown["clean"].shape[1]))
-    tiles = np.stack([X[:8].reshape(-1, side, side) for X in shown.values()])
-    gap = max(1, side // 10)
-    tiles = np.pad(tiles, [(0, 0), (0, 0), (gap, gap), (gap, gap)], constant_values=np.nan)
-    cmap = "gray_r" if name == "digits" else "gray"
-    ax.imshow(np.block([list(row) for row in tiles]), cmap=cmap, vmin=0, vmax=1)
-    labels = [f"{how}\nR² {score:.2f}" for how, score in rows[name, kind].items() if how in shown]
-    ax.set_yticks((np.arange(4) + 0.5) * (side + 2 * gap) - 0.5, ["clean", *labels])
-    ax.set_xticks([])
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    ReconstructionDisplay.from_arrays(
+        shown["clean"],
+        {how: shown[how] for how in ("PCA", "autoencoder")},
+        damaged=shown["damaged"],
+        image_shape=(side, side),
+        cmap="gray_r" if name == "digits" else "gray",
+        ax=ax,
+    )
     ax.set_title(f"{name}, {kind}")
 
 path = Path(__file__).parent / "images" / "plot_denoising.png"

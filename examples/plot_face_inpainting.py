@@ -17,7 +17,6 @@ eighty small crops, each of which has a hole itself: no one had to provide a com
 from pathlib import Path
 from time import perf_counter
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from skimage.data import lfw_subset
@@ -25,6 +24,7 @@ from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.model_selection import train_test_split
 
 from sklearn_ae import AutoencoderImputer
+from sklearn_ae.inspection import ReconstructionDisplay
 
 SIDE, HOLE = 25, 10
 faces = lfw_subset()[:100].astype(np.float32)  # the other 100 are no faces
@@ -60,23 +60,14 @@ print(table.to_string(float_format="{:.3f}".format))
 # The one called "linear model" is the imputer stopped after one step: the conditional mean of a
 # normal distribution of low rank, which the autoencoder starts from and corrects.
 
-shown = {"original": truth, "hole": X_holes[test], **filled}
-n_shown = 10
-figure, axes = plt.subplots(
-    len(shown), n_shown, figsize=(9, 5.6), layout="constrained", gridspec_kw={"hspace": 0.02}
+display = ReconstructionDisplay.from_arrays(
+    truth, filled, damaged=X_holes[test], image_shape=(SIDE, SIDE), n_rows=10
 )
-for row, (name, pictures) in zip(axes, shown.items(), strict=True):
-    for ax, picture in zip(row, pictures, strict=False):
-        ax.imshow(picture.reshape(SIDE, SIDE), cmap="gray", vmin=0, vmax=1)
-        ax.set(xticks=[], yticks=[], facecolor="tab:red")
-        ax.spines[:].set_visible(False)
-    label = f"{name}\n{table.iloc[:, 0][name]:.3f}" if name in filled else name
-    row[0].set_ylabel(label, rotation=0, ha="right", va="center")
-figure.suptitle("Faces that no method has seen, and the root mean squared error in their holes")
+display.ax_.set_title("Faces that no method has seen, and R² of the whole picture")
 
 path = Path(__file__).parent / "images" / "plot_face_inpainting.png"
 path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
+display.figure_.savefig(path, dpi=88)
 print(f"Picture: {path}")
 
 # %%

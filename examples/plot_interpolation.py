@@ -29,6 +29,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 from sklearn_ae import AutoencoderTransformer, DenoisingAutoencoder
+from sklearn_ae.inspection import InterpolationDisplay
 
 warnings.simplefilter("ignore", ConvergenceWarning)
 X, y = mnist_data()
@@ -113,17 +114,10 @@ print(table.to_string(float_format="{:.3f}".format, na_rep=""))
 
 # %%
 
-figure, panels = plt.subplots(2, 1, figsize=(9, 6.8), layout="constrained")
+figure, panels = plt.subplots(2, 1, figsize=(9, 7.4), layout="constrained")
 for ax, pictures, cmap in zip(panels, (digits, portraits), ("gray_r", "gray"), strict=True):
     side = int(np.sqrt(pictures["code"].shape[1]))
-    gap = max(1, side // 12)
-    tiles = np.stack([np.asarray(path).reshape(-1, side, side) for path in pictures.values()])
-    tiles = np.pad(tiles, [(0, 0), (0, 0), (gap, gap), (gap, gap)], constant_values=np.nan)
-    ax.imshow(np.block([list(row) for row in tiles]), cmap=cmap, vmin=0, vmax=1)
-    ax.set_yticks((np.arange(3) + 0.5) * (side + 2 * gap) - 0.5, pictures)
-    ax.set_xticks([])
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    InterpolationDisplay.from_arrays(pictures, image_shape=(side, side), cmap=cmap, ax=ax)
 panels[0].set_title("From a 3 to a 7, and from one face to another")
 
 path = Path(__file__).parent / "images" / "plot_interpolation.png"

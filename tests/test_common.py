@@ -43,6 +43,7 @@ TRANSFORMERS = [estimator for estimator in ESTIMATORS if hasattr(estimator, "tra
 expected_warnings = pytest.mark.filterwarnings(
     "ignore:Training stopped at max_iter",
     "ignore:n_components=. is not below",
+    "ignore:contamination=.auto. calls rows with p-values",
     "ignore:.* units of the code have collapsed",
     "ignore:n_components=0.9 asks for this share",
     "ignore:The geodesic distances are not those of a flat map",

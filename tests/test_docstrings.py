@@ -1,6 +1,8 @@
 import inspect
+import re
 
 import pytest
+from numpydoc.docscrape import ClassDoc
 from numpydoc.validate import validate
 
 import sklearn_ae
@@ -64,3 +66,25 @@ def test_docstring_of_an_autoencoder_describes_its_fitted_attributes(name):
         assert f"    {attribute} : " in attributes
     for attribute in ("best_loss_", "reconstruction_err_", "n_features_in_", "feature_names_in_"):
         assert f"    {attribute} : " in attributes
+
+
+# The same words for the same parameter
+
+AUTOENCODERS = [
+    getattr(sklearn_ae, name)
+    for name in sklearn_ae.__all__
+    if issubclass(getattr(sklearn_ae, name), BaseAutoencoder)
+]
+OF_ITS_OWN = {"noise_level"}  # a probability here, a length there
+
+
+def first_sentences():
+    for kind in AUTOENCODERS:
+        for parameter in ClassDoc(kind)["Parameters"]:
+            text = " ".join(line.strip() for line in parameter.desc)
+            yield parameter.name, re.split(r"(?<=[.:;]) ", text)[0]
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in first_sentences()} - OF_ITS_OWN))
+def test_parameter_begins_with_the_same_sentence_in_every_estimator(name):
+    assert len({sentence for other, sentence in first_sentences() if other == name}) == 1

@@ -1,5 +1,6 @@
 import sys
 import tracemalloc
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -7,7 +8,7 @@ import pytest
 from scipy.spatial import procrustes
 from scipy.spatial.distance import cdist
 from scipy.stats import pearsonr, spearmanr
-from sklearn.datasets import load_digits, make_s_curve, make_swiss_roll
+from sklearn.datasets import load_wine, make_s_curve, make_swiss_roll
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
@@ -47,6 +48,14 @@ def roll(n_samples=1000):
     X, t = make_swiss_roll(n_samples, noise=0, random_state=0)
     arc = (t * np.sqrt(1 + t**2) + np.arcsinh(t)) / 2
     return X, np.column_stack([arc, X[:, 1]])
+
+
+def lattice(n=20):
+    return np.stack(np.meshgrid(np.arange(n), np.arange(n)), axis=-1).reshape(-1, 2).astype(float)
+
+
+def rotation(angle):
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
 def circle(n_samples=40):
@@ -262,7 +271,7 @@ def test_memory_is_not_that_of_all_pairs_of_rows():
 
 
 def test_memory_of_continuity_is_not_that_of_all_pairs_of_rows(monkeypatch):
-    monkeypatch.setattr("sklearn_ae.metrics.N_DISTANCES", 20_000)
+    monkeypatch.setattr("sklearn_ae.metrics._maps.N_DISTANCES", 20_000)
     X = np.random.RandomState(0).uniform(size=(2000, 2))
     tracemalloc.start()
     try:
@@ -276,13 +285,13 @@ def test_memory_of_continuity_is_not_that_of_all_pairs_of_rows(monkeypatch):
 # --- neighbours
 
 
-@pytest.mark.parametrize("n_neighbors", [1, 5, 100])
-@pytest.mark.parametrize("n_distances", [1, 10_000, 10_000_000])  # rows one by one, some, all
+@pytest.mark.parametrize("n_neighbors", [1, 5, 40])
+@pytest.mark.parametrize("n_distances", [1, 1000, 10_000_000])  # rows one by one, some, all
 def test_continuity_is_trustworthiness_with_the_spaces_swapped(
     n_neighbors, n_distances, monkeypatch
 ):
-    monkeypatch.setattr("sklearn_ae.metrics.N_DISTANCES", n_distances)
-    X = load_digits().data[:300]
+    monkeypatch.setattr("sklearn_ae.metrics._maps.N_DISTANCES", n_distances)
+    X = load_wine().data[:100]
     Z = PCA(2).fit_transform(X)
     expected = trustworthiness(Z, X, n_neighbors=n_neighbors)
     assert continuity(X, Z, n_neighbors=n_neighbors) == pytest.approx(expected, rel=1e-12)
@@ -305,6 +314,95 @@ def test_neighbors_of_repeated_rows_do_not_include_the_row_itself():
     X = np.repeat(table(20, 2), 2, axis=0)
     assert neighborhood_preservation(X, 3 * X, 1) == 1
     assert continuity(X, 3 * X, n_neighbors=1) > 0.95
+
+
+# --- ties
+
+
+@pytest.mark.parametrize("n_neighbors", [1, 5, 10, 30])
+@pytest.mark.parametrize("score", OF_NEIGHBORS)
+def test_a_lattice_and_its_rotation_have_the_same_neighbors(score, n_neighbors):
+    X = lattice()
+    Z = X @ rotation(0.3)
+    assert score(X, Z, n_neighbors=n_neighbors) == pytest.approx(1, rel=1e-12)
+    assert score(Z, X, n_neighbors=n_neighbors) == pytest.approx(1, rel=1e-12)
+
+
+@pytest.mark.parametrize("n_neighbors", [1, 4, 5, 12])
+@pytest.mark.parametrize("score", OF_NEIGHBORS)
+def test_repeated_rows_and_their_rotation_have_the_same_neighbors(score, n_neighbors):
+    X = np.repeat(table(40, 2), 5, axis=0)
+    assert score(X, X @ rotation(0.3) + 7, n_neighbors=n_neighbors) == pytest.approx(1)
+
+
+def test_a_neighbor_by_chance_counts_by_its_chance():
+    X = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    Z = np.array([[0.0], [1.0], [2.5], [4.5], [8.0]])
+    # The nearest in Z are rows 1, 0, 1, 2, 3. In X the middle has four that are as near, of which
+    # row 1 is one, and of the others the middle is the nearest.
+    assert neighborhood_preservation(X, Z, 1) == pytest.approx((1 / 4 + 1) / 5)
+    assert neighborhood_preservation(Z, X, 1) == neighborhood_preservation(X, Z, 1)
+
+
+@pytest.mark.parametrize("score", OF_NEIGHBORS)
+def test_ties_count_as_the_mean_over_ways_to_break_them(score):
+    X, Z = np.round(table(80, 2)), table(80, 2, seed=1)
+    rng = np.random.RandomState(0)
+    broken = [score(X + 1e-4 * rng.normal(size=X.shape), Z) for _ in range(100)]
+    assert score(X, Z) == pytest.approx(np.mean(broken), abs=4 * np.std(broken) / 10)
+
+
+def test_rank_of_ties_in_the_embedding_is_the_mean_over_ways_to_break_them():
+    X, Z = table(80, 2), np.round(table(80, 2, seed=1))
+    rng = np.random.RandomState(0)
+    broken = [continuity(X, Z + 1e-4 * rng.normal(size=Z.shape)) for _ in range(100)]
+    assert continuity(X, Z) == pytest.approx(np.mean(broken), abs=4 * np.std(broken) / 10)
+
+
+def test_the_order_of_the_rows_does_not_decide_ties():
+    X, Z = lattice(), np.round(table(400, 2))
+    order = np.random.RandomState(0).permutation(400)
+    for score in OF_NEIGHBORS:
+        assert score(X[order], Z[order]) == pytest.approx(score(X, Z), rel=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["manhattan", lambda a, b: np.abs(a - b).sum()])
+def test_ties_are_those_of_the_metric(metric):
+    X = lattice(8)
+    others = np.abs(X[:, None] - X).sum(axis=2)
+    nearest = (others == 1) / np.maximum((others == 1).sum(axis=1, keepdims=True), 1)
+    line = np.arange(64.0)[:, None]  # the neighbours of a row are those beside it
+    beside = np.abs(line - line.T) == 1
+    beside = beside / beside.sum(axis=1, keepdims=True)
+    expected = np.minimum(nearest, beside).sum() / 64
+    assert neighborhood_preservation(X, line, 1, metric=metric) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("method", ["two_nn", "mle"])
+@pytest.mark.parametrize("X", [lattice(), np.round(3 * table(1000, 2))], ids=["lattice", "rounded"])
+def test_dimension_of_rows_with_many_ties_warns(X, method):
+    with pytest.warns(UserWarning, match=rf"\d\d% of the different rows .* method='{method}'"):
+        intrinsic_dimension(X, method)
+
+
+@pytest.mark.parametrize("method", ["two_nn", "mle"])
+def test_noise_as_wide_as_the_steps_makes_up_for_rounding(method):
+    noise = np.random.RandomState(0).uniform(-0.5, 0.5, size=(1000, 2))
+    X = np.round(3 * table(1000, 2)) + noise
+    assert intrinsic_dimension(X, method) == pytest.approx(2, abs=0.2)
+
+
+def test_the_package_for_dimensions_does_not_silence_warnings(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "skdim"]:
+        monkeypatch.delitem(sys.modules, name)
+    before = warnings.filters.copy()
+    intrinsic_dimension(table())
+    assert warnings.filters == before
+
+
+def test_a_few_ties_do_not_warn_and_do_not_matter():
+    X = table(1000, 2)
+    assert intrinsic_dimension(np.round(X, 2)) == pytest.approx(intrinsic_dimension(X), rel=0.05)
 
 
 # --- what goes in, and what stays as it was

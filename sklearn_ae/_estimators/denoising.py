@@ -90,19 +90,21 @@ class DenoisingAutoencoder(BaseAutoencoder):
         Smallest decrease of the loss that counts as one. For the squared error it is a share of the
         variance.
     n_iter_no_change : int, default=12
-        Training ends when more epochs than this pass without a decrease by `tol`.
+        Training ends when more epochs than this pass without a decrease by `tol`. Where an epoch
+        has more than 100 steps, it is divided into rounds, which count instead.
     early_stopping : bool or "auto", default="auto"
         Whether to hold rows out, whose loss then decides what the best weights are, when to stop,
         and whether they are better than PCA. "auto" does unless there is but one row. False stops
         by the training loss, and promises nothing about PCA.
     validation_fraction : float, default=0.15
-        Share of the rows that is held out, rounded up; at least 8 rows or a quarter of them.
+        Share of the rows that is held out, rounded up; at least 8 rows or a quarter of them, and at
+        most 5000.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the last one, with the loss, penalty and settings
+        Whether `fit` goes on from the weights of the last one. Loss, penalty and settings are those
         of now.
     random_state : int, RandomState instance or None, default=None
-        Seeds weights, order, held-out rows and noise. The same int gives the same bytes on the same
-        machine.
+        Seeds all that is drawn: weights, order, held-out rows and noise. The same int gives the
+        same bytes on the same machine.
     verbose : int, default=0
         1 prints a line per epoch.
     device : str, default="cpu"
@@ -126,7 +128,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
     n_iter_ : int
         Number of epochs.
     loss_curve_ : list of float
-        Mean training loss in each epoch, penalty included.
+        Mean training loss in each epoch (or round, see `n_iter_no_change`), penalty included.
     validation_loss_curve_ : list of float or None
         Mean loss of the rows held out, likewise. None if no rows were held out.
     validation_scores_ : list of float or None

@@ -138,7 +138,23 @@ def _convert(scope, operator, container):
 
     estimator = operator.raw_operator
     method = "transform" if hasattr(estimator, "transform") else "predict"
-    add_onnx_graph(scope, operator, container, to_onnx(estimator, method=method))
+    model = to_onnx(estimator, method=method)
+    _end_names_with_a_letter(model.graph)
+    add_onnx_graph(scope, operator, container, model)
+
+
+def _end_names_with_a_letter(graph):
+    """Rename what is inside a graph: skl2onnx makes names its own by digits, which may clash."""
+    kept = {value.name for value in (*graph.input, *graph.output)} | {""}
+
+    def renamed(name):
+        return name if name in kept else f"{name}_v"
+
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [renamed(name) for name in names]
+    for value in (*graph.initializer, *graph.value_info):
+        value.name = renamed(value.name)
 
 
 def _width(estimator, method):

@@ -1,6 +1,7 @@
 import copy
 import io
 import pickle
+import tracemalloc
 
 import joblib
 import numpy as np
@@ -26,14 +27,20 @@ from sklearn_ae import (
     GeodesicAutoencoder,
     VariationalAutoencoder,
 )
-from sklearn_ae._estimators.outlier import (
+from sklearn_ae._estimators.outlier.calibration import no_stricter
+from sklearn_ae._estimators.outlier.normal_rows import (
+    FEW_DISTANCES,
     MEASURES,
+    NormalRows,
     mean_distance,
-    shrunk_precision,
+    nearest_distances,
     sparsely_surrounded,
 )
+from sklearn_ae._estimators.outlier.shrunk_precision import ShrunkPrecision
 
-pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Training stopped at max_iter", "ignore:contamination='auto' calls rows with p-values"
+)
 
 X = load_iris().data
 SIGNS = np.array([1, -1, 1, -1])
@@ -62,6 +69,15 @@ def with_group(share, seed=0, n_samples=400):
     return Z + 0.05 * rng.normal(size=Z.shape), is_outlier
 
 
+def with_identical_outliers():
+    """Return normal rows and 26 % of one and the same outlier, and which rows these are."""
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(150, 3)) @ rng.normal(size=(3, 4)) + 0.1 * rng.normal(size=(150, 4))
+    is_outlier = np.arange(150) < 39
+    Z[is_outlier] = [10, -10, 10, -10]
+    return Z, is_outlier
+
+
 # scikit-learn's conventions
 
 
@@ -86,9 +102,40 @@ def test_contamination_is_the_share_of_training_rows_called_outliers(contaminati
     assert abs(np.mean(labels == -1) - contamination) <= 1 / len(X)
 
 
-def test_automatic_threshold_has_a_twentieth_of_the_held_out_rows_below_it():
-    detector = quick().fit(np.random.default_rng(0).normal(size=(2000, 3)))
-    assert np.mean(detector.calibration_scores_ < detector.offset_) == pytest.approx(0.05, abs=0.01)
+@pytest.mark.parametrize("n_samples", [18, 19, 20, 59, 100, 499, 500, 2000])
+@pytest.mark.parametrize("calibration_fraction", ["auto", 0, 0.2])
+def test_outliers_are_just_the_rows_with_p_values_up_to_a_twentieth(
+    n_samples, calibration_fraction
+):
+    rng = np.random.default_rng(0)
+    Z, new = rng.normal(size=(n_samples, 3)), rng.normal(scale=1.5, size=(2000, 3))
+    detector = quick(calibration_fraction=calibration_fraction).fit(Z)
+    for rows in (Z, new):
+        assert_array_equal(detector.predict(rows) == -1, detector.p_values(rows) <= 0.05)
+
+
+@pytest.mark.parametrize("contamination", [0.1, 0.2, 0.25, 0.3])
+def test_rows_that_tie_with_the_last_outlier_are_outliers(contamination):
+    Z, is_outlier = with_identical_outliers()
+    labels = quick(trim=0.3, contamination=contamination).fit_predict(Z)
+    assert_array_equal(labels[is_outlier], -1)
+    assert np.mean(labels == -1) == pytest.approx(max(contamination, 0.26), abs=1 / len(Z))
+
+
+@pytest.mark.parametrize("contamination", [0.01, 0.1, 0.5])
+def test_ties_of_more_than_half_of_the_rows_are_normal(contamination):
+    Z = np.vstack([np.full((60, 2), 3.0), np.random.default_rng(0).normal(size=(3, 2))])
+    params = {"autoencoder": AutoencoderTransformer(1, max_iter=3), "contamination": contamination}
+    assert_array_equal(quick(**params).fit_predict(Z)[:60], 1)
+    assert_array_equal(quick(**params).fit_predict(Z[:60]), 1)
+
+
+def test_outliers_of_which_there_are_many_have_large_p_values():
+    Z, is_outlier = with_identical_outliers()
+    detector = quick(trim=0.3).fit(Z)
+    assert roc_auc_score(is_outlier, -detector.score_samples(Z)) == 1
+    assert detector.p_values(Z)[is_outlier].min() > 0.2
+    assert_array_equal(detector.predict(Z)[is_outlier], 1)
 
 
 def test_units_of_the_columns_do_not_matter():
@@ -108,7 +155,7 @@ def test_distance_off_a_linear_manifold_is_the_mahalanobis_distance_of_the_resid
     standardised = (Z - Z.mean(axis=0)) / Z.std(axis=0)
     pca = PCA(2).fit(standardised)
     residual = standardised - pca.inverse_transform(pca.transform(standardised))
-    squares = np.einsum("ij,jk,ik->i", residual, shrunk_precision(residual), residual)
+    squares = (ShrunkPrecision(residual, 1e-4).product(residual) * residual).sum(axis=1)
     assert_allclose(detector.score_samples(Z), -np.sqrt(squares / 5), rtol=1e-6)
 
 
@@ -157,11 +204,12 @@ def test_an_equal_row_is_a_neighbour_once_there_are_two():
     assert_allclose(mean_distance(line[:1], line[1:], k=1), 1)
 
 
-def test_precision_is_the_inverse_covariance_of_many_rows():
+def test_distances_are_the_same_however_many_rows_ask():
     rng = np.random.default_rng(0)
-    mixing = np.array([[1.0, 0.5], [0.0, 1.0]])
-    Z = rng.normal(size=(20000, 2)) @ mixing
-    assert_allclose(shrunk_precision(Z), np.linalg.inv(mixing.T @ mixing), atol=0.05)
+    references, rows = rng.normal(size=(200, 4)), rng.normal(size=(FEW_DISTANCES // 200 + 1, 4))
+    assert_allclose(
+        nearest_distances(rows, references, 6)[:50], nearest_distances(rows[:50], references, 6)
+    )
 
 
 # Outliers among the training data
@@ -230,12 +278,97 @@ def test_false_alarms_are_as_rare_as_the_p_value_says(level):
     assert abs(false_alarms(level) - expected) < 3 * np.sqrt(2) * spread
 
 
-def test_p_value_counts_the_held_out_scores_that_are_as_low(fitted):
-    calibration = fitted.calibration_scores_
-    assert len(calibration) == round(0.15 * len(X))
-    expected = [(1 + np.sum(calibration <= s)) / 23 for s in fitted.score_samples(X)]
+def test_p_value_counts_the_held_out_scores_that_are_as_low():
+    detector = quick(calibration_fraction=0.15).fit(X)
+    calibration = detector.calibration_scores_
+    expected = [(1 + np.sum(calibration <= s)) / 23 for s in detector.score_samples(X)]
     assert len(calibration) == 22
-    assert_allclose(fitted.p_values(X), expected)
+    assert_allclose(detector.p_values(X), expected)
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_calibration"),
+    [(3, 3), (8, 8), (20, 20), (499, 499), (500, 79), (1000, 159), (2000, 299)],
+)
+def test_few_rows_all_calibrate_and_of_many_as_many_as_make_a_twentieth_possible(
+    n_samples, n_calibration
+):
+    Z = np.random.default_rng(0).normal(size=(n_samples, 3))
+    assert len(quick().fit(Z).calibration_scores_) == n_calibration
+
+
+@pytest.mark.parametrize("n_samples", [20, 50, 100, 200, 400])
+def test_false_alarms_of_few_rows_are_rare(n_samples):
+    rng = np.random.default_rng(1)
+    Z = rng.standard_t(5, size=(12, n_samples + 100, 5)) @ rng.normal(size=(5, 5))
+    rates = [
+        np.mean(quick(random_state=seed).fit(some[:n_samples]).predict(some[n_samples:]) == -1)
+        for seed, some in enumerate(Z)
+    ]
+    assert np.mean(rates) < 0.07
+
+
+def test_few_rows_are_scored_by_fits_to_others():
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(20, 3))
+    Z[7] = 30
+    detector = quick(trim=0).fit(Z)
+    others = NormalRows(PCA(2), trim=0).learn(np.delete(Z, 7, axis=0), np.random.RandomState(0))
+    # Twenty rows make fifteen folds, so row 7 is held out with another one at most.
+    known, unknown = -detector.score_samples(Z)[7], others.outlyingness(Z[7:8], "combined")[0]
+    assert -detector.calibration_scores_[0] == pytest.approx(unknown, rel=0.3)
+    assert known < 0.5 * unknown
+
+
+def test_a_final_fit_that_is_stricter_than_the_others_sets_the_scores():
+    others, own = -np.arange(100.0)[::-1], -10 - np.arange(100.0)[::-1]
+    assert_array_equal(np.sort(others), others)
+    lowered = no_stricter(others, own)
+    assert np.all(lowered <= others)
+    rank = np.arange(1, 101)
+    assert_array_equal(lowered[:90], own[(rank + np.sqrt(rank) // 2).astype(int)[:90] - 1])
+    assert_array_equal(no_stricter(others, own + 30), others)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_most_rows_are_is_normal(seed):
+    # Each fit gives the one row of which there are many another score.
+    rng = np.random.default_rng(seed)
+    Z = np.vstack([np.zeros((97, 5)), rng.normal(size=(3, 5))])
+    net = AutoencoderTransformer(2, init="random", max_iter=5, early_stopping=False)
+    detector = quick(autoencoder=net, measure="squared_error", random_state=seed, trim=0)
+    assert detector.fit(rng.permutation(Z)).predict(np.zeros((1, 5))) == 1
+
+
+def test_a_row_alone_has_the_p_value_it_has_among_others():
+    Z = np.repeat(X[:10], 20, axis=0)
+    for data in (Z, np.tile(Z, (5, 1))):
+        detector = AutoencoderOutlierDetector(random_state=0).fit(data)
+        alone = np.concatenate([detector.p_values(row[None]) for row in X[:10]])
+        assert_array_equal(detector.p_values(X[:10]), alone)
+
+
+@pytest.mark.parametrize("n_samples", [2, 10, 18])
+def test_too_few_rows_for_a_small_p_value_are_told(n_samples):
+    Z = np.random.default_rng(0).normal(size=(n_samples, 2))
+    message = rf"with {n_samples} rows to calibrate by, none is below 0\.\d+: no row will be"
+    with pytest.warns(UserWarning, match=message):
+        detector = quick(autoencoder=PCA(1)).fit(Z)
+    far = np.full((1, 2), 1e6)
+    assert detector.predict(far) == 1
+    assert np.isfinite(detector.decision_function(far))
+    assert detector.p_values(far) == 1 / (n_samples + 1)
+
+
+def test_rows_held_out_may_be_too_few_as_well():
+    with pytest.warns(UserWarning, match="with 15 rows to calibrate by, none is below 0.062"):
+        quick(calibration_fraction=0.15).fit(X[:100])
+
+
+@pytest.mark.parametrize("params", [{"contamination": 0.1}, {}])
+def test_enough_rows_or_a_share_of_outliers_do_not_warn(params, recwarn):
+    quick(**params).fit(X[: 10 if params else 19])
+    assert not recwarn
 
 
 def test_p_values_order_rows_as_scores_do(fitted):
@@ -249,8 +382,9 @@ def test_nothing_is_learned_from_held_out_rows():
     held_out = rng.permutation(len(X))[: round(0.15 * len(X))]
     changed = X.copy()
     changed[held_out] += 1
-    new = X + 0.1
-    assert_array_equal(quick().fit(X).score_samples(new), quick().fit(changed).score_samples(new))
+    new, detector = X + 0.1, quick(calibration_fraction=0.15)
+    expected = detector.fit(X).score_samples(new)
+    assert_array_equal(detector.fit(changed).score_samples(new), expected)
 
 
 # Which feature is to blame
@@ -270,6 +404,21 @@ def test_the_damaged_column_is_ranked_first(load):
     damaged[np.arange(len(damaged)), column] += shift
     found = detector.feature_errors(damaged).argmax(axis=1)
     assert np.mean(found == column) >= 0.95
+
+
+def test_a_damaged_value_is_found_among_thousands_without_a_matrix_of_all_pairs_of_columns():
+    rng = np.random.default_rng(0)
+    wide = rng.normal(size=(25, 3)) @ rng.normal(size=(3, 3000)) + 0.1 * rng.normal(size=(25, 3000))
+    tracemalloc.start()
+    try:
+        detector = quick().fit(wide[:20])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3000**2 * 8 / 4
+    damaged, column = wide[20:].copy(), rng.integers(3000, size=5)
+    damaged[np.arange(5), column] += 8 * wide.std()
+    assert_array_equal(detector.feature_errors(damaged).argmax(axis=1), column)
 
 
 def test_feature_errors_are_about_one_for_normal_rows():
@@ -412,6 +561,16 @@ def test_a_table_of_equal_rows_is_all_normal():
     assert detector.predict(Z[:1] + 1) == -1
 
 
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("value", [1e9, 1e30, 1e160, 1e300])
+def test_absurd_values_are_outliers_with_finite_scores(measure, value):
+    rows = np.array([[value, 0, 0, 0], [-value, value, value, value]])
+    detector = quick(measure=measure).fit(X)
+    assert_array_equal(detector.predict(rows), -1)
+    for method in METHODS[:5]:
+        assert np.all(np.isfinite(getattr(detector, method)(rows)))
+
+
 def test_repeated_rows_are_normal_and_another_one_is_not():
     Z = np.repeat(X[:10], 20, axis=0)
     detector = quick(trim=0.0).fit(Z)
@@ -467,6 +626,11 @@ def test_a_detector_that_is_not_fitted_says_so(method):
 def test_a_bad_parameter_is_named(name, value):
     with pytest.raises(ValueError, match=f"The '{name}' parameter of AutoencoderOutlierDetector"):
         quick(**{name: value}).fit(X)
+
+
+def test_rows_to_learn_from_must_be_left():
+    with pytest.raises(ValueError, match=r"calibration_fraction=0\.98 holds out all 20 rows"):
+        quick(calibration_fraction=0.98).fit(X[:20])
 
 
 @pytest.mark.parametrize(

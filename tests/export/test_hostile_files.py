@@ -180,7 +180,7 @@ TAMPERED = [
     (small, {"fit": None}, "its methods"),
     (small, {"_trained": 7}, "instead of a dict"),
     (detector, {"center_": np.zeros(3)}, r"center_ has shape \(3,\)"),
-    (detector, {"_precision": "x"}, "_precision has 'x'"),
+    (detector, {"_normal": "x"}, "What the detector has learned is damaged"),
     (imputer, {"_is_empty": np.zeros(9, dtype=bool)}, "_is_empty"),
     (imputer, {"transform": 1}, "its methods"),
 ]

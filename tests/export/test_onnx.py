@@ -113,6 +113,7 @@ def test_scores_and_labels_of_a_detector(measure):
     np.testing.assert_array_equal(label[clear], detector.predict(rows)[clear])
 
 
+@pytest.mark.filterwarnings("ignore:contamination='auto' calls rows with p-values")
 def test_detector_of_few_rows():
     detector = AutoencoderOutlierDetector(small(AutoencoderTransformer, 1), random_state=0)
     detector.fit(X[:3, :2])

@@ -58,7 +58,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
     Parameters
     ----------
     n_components : int, default=2
-        Width of the code: the dimension of the map.
+        Width of the code. It is the dimension of the map.
     n_neighbors : int or "auto", default="auto"
         Neighbours of each row in the graph. Too many make short cuts between the folds of the data,
         too few make detours or let the graph fall apart. "auto" takes 18, or fewer down to 5 if
@@ -94,33 +94,33 @@ class GeodesicAutoencoder(BaseAutoencoder):
         ``build(n_features, n_components)``, which returns two modules. The default has no linear
         paths: they are a bad start for rolled-up data.
     loss : {"squared_error", "log_loss", "poisson"} or callable, default="squared_error"
-        Of the reconstruction. "log_loss" for values in [0, 1], "poisson" for counts; a callable
-        ``loss(reconstruction, x)`` returns one value per row.
+        What is lost. "squared_error" for real values, "log_loss" for values in [0, 1], "poisson"
+        for counts; a callable ``loss(reconstruction, x)`` returns one value per row.
     alpha : float, default=0.0
-        Weight decay, decoupled from the loss (Loshchilov & Hutter 2019). Without linear paths it
-        pulls all rows together.
+        Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
+        Without linear paths it pulls all rows together.
     solver : {"adam", "sgd"}, default="adam"
         Optimizer: Adam, or stochastic gradient descent with Nesterov's momentum of 0.9.
     batch_size : int or "auto", default="auto"
-        Rows per step, at most. "auto" takes 256.
+        Rows per step. "auto" takes 256, or all of fewer.
     learning_rate_init : float, default=0.02
-        Largest step size. It grows over the first fifth of the steps and then falls to zero.
+        Step size. It grows to this over the first fifth of the steps and then falls to zero.
     max_steps : int, default=1000
         Steps of the optimizer, however many rows there are. Of more than `max_steps` times
         `batch_size` rows as many are drawn at random.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the last one, with the distances and settings of
+        Whether `fit` goes on from the weights of the last one. Distances and settings are those of
         now.
     random_state : int, RandomState instance or None, default=None
-        Seeds anchors, landmarks, weights, order and noise. The same int gives the same bytes on the
-        same machine.
+        Seeds all that is drawn: anchors, landmarks, weights, order and noise. The same int gives
+        the same bytes on the same machine.
     verbose : int, default=0
-        1 prints a line per 50 steps.
+        1 prints a line per epoch. 50 steps are one.
     device : str, default="cpu"
         Where torch computes, for example "cuda".
     callbacks : list, default=None
-        Callbacks of skorch, copied before use, for which 50 steps are an epoch. Those of
-        scikit-learn 1.9 are set with ``set_callbacks``.
+        Callbacks of skorch, copied before use. 50 steps are an epoch to them. Those of scikit-learn
+        1.9 are set with ``set_callbacks``.
     net_params : dict, default=None
         Further parameters of `skorch.NeuralNet`, for example
         ``{"optimizer": torch.optim.RAdam}``. Not those that have a parameter here.

@@ -62,10 +62,10 @@ class VariationalAutoencoder(BaseAutoencoder):
         of twice the width, for means and logarithms of variances. Weights cannot be tied, and the
         code has no activation.
     loss : {"squared_error", "log_loss", "poisson"} or callable, default="squared_error"
-        The decoder's distribution. "squared_error": normal, with one variance for all features,
-        which is learned. "log_loss": Bernoulli, for values in [0, 1]. "poisson": for counts. A
-        callable ``loss(reconstruction, x)`` returns one value per row: minus the logarithm of the
-        likelihood, divided by the number of features.
+        What is lost. It is the decoder's distribution. "squared_error": normal, with one variance
+        for all features, which is learned. "log_loss": Bernoulli, for values in [0, 1]. "poisson":
+        for counts. A callable ``loss(reconstruction, x)`` returns one value per row: minus the
+        logarithm of the likelihood, divided by the number of features.
     init : {"auto", "pca", "random"}, default="auto"
         Where training starts. "pca" needs linear paths; "random" builds none. "auto" is "pca" for
         the squared error, and "random" for losses that decode through a link, unless there is an
@@ -89,19 +89,21 @@ class VariationalAutoencoder(BaseAutoencoder):
         Smallest decrease of the loss that counts as one. For the squared error it is a share of the
         variance.
     n_iter_no_change : int, default=12
-        Training ends when more epochs than this pass without a decrease by `tol`.
+        Training ends when more epochs than this pass without a decrease by `tol`. Where an epoch
+        has more than 100 steps, it is divided into rounds, which count instead.
     early_stopping : bool or "auto", default="auto"
         Whether to hold rows out, whose loss then decides what the best weights are, when to stop,
         and whether they are better than PCA. "auto" does unless there is but one row. False stops
         by the training loss, and promises nothing about PCA.
     validation_fraction : float, default=0.15
-        Share of the rows that is held out, rounded up; at least 8 rows or a quarter of them.
+        Share of the rows that is held out, rounded up; at least 8 rows or a quarter of them, and at
+        most 5000.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the last one, with the loss, penalty and settings
+        Whether `fit` goes on from the weights of the last one. Loss, penalty and settings are those
         of now.
     random_state : int, RandomState instance or None, default=None
-        Seeds weights, order, held-out rows and noise. The same int gives the same bytes on the same
-        machine.
+        Seeds all that is drawn: weights, order, held-out rows and noise. The same int gives the
+        same bytes on the same machine.
     verbose : int, default=0
         1 prints a line per epoch.
     device : str, default="cpu"

@@ -1,25 +1,23 @@
-"""Metrics: whether an embedding is any good."""
+"""One number for an embedding: what it keeps of the data, or of the truth."""
+
+import warnings
+from itertools import pairwise
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.spatial import procrustes
 from scipy.spatial.distance import cdist
-from scipy.stats import pearsonr, rankdata, spearmanr
+from scipy.stats import pearsonr, spearmanr
 from sklearn.utils import check_array, check_random_state, gen_batches
 
-from ._neighbor_graph import CANDIDATES, NeighborSearch, landmark_geodesics, unexplained
-from ._validation import is_whole
-
-__all__ = [
-    "continuity",
-    "geodesic_correlation",
-    "intrinsic_dimension",
-    "neighborhood_preservation",
-    "procrustes_score",
-    "residual_variance",
-]
+from .._neighbor_graph import CANDIDATES, NeighborSearch, landmark_geodesics, unexplained
+from .._validation import is_whole
 
 CORRELATIONS = {"spearman": spearmanr, "pearson": pearsonr}
 N_DISTANCES = 1_000_000  # that are ranked at a time, in about 64 MB
+TIE = 1e-6  # distances that differ by less, relative to their size, are the same
+TIE_AT_ZERO = 1e-9  # the same, relative to the median distance: repeated rows, after rounding
+TOLERABLE_TIES = {"two_nn": 0.05, "mle": 0.5}  # from here on dimensions are off by a tenth
 
 
 def procrustes_score(reference, Z):
@@ -241,6 +239,10 @@ def continuity(X, Z, *, n_neighbors=5, metric="euclidean"):
     everything keeps neighbours near, and PCA of the Swiss roll, which squashes it flat, has a
     continuity above 0.99.
 
+    Where several rows are at the distance of the n_neighbors-th, as on a lattice, each is a
+    neighbour by its chance when ties are broken at random, in the same way on both sides: a map
+    that keeps all distances scores 1.
+
     All distances in the embedding are ranked, some rows at a time: the time grows with the square
     of n_samples, the memory in proportion to it. Of ten thousand rows and more, take a sample.
 
@@ -250,7 +252,7 @@ def continuity(X, Z, *, n_neighbors=5, metric="euclidean"):
         Data.
     Z : array-like of shape (n_samples, n_components)
         Embedding of the same rows; its distances are Euclidean. Rows at the same distance share
-        the mean of their ranks.
+        their ranks.
     n_neighbors : int, default=5
         How many neighbours of each row are looked at; fewer than n_samples / 2.
     metric : str or callable, default="euclidean"
@@ -292,11 +294,14 @@ def continuity(X, Z, *, n_neighbors=5, metric="euclidean"):
     n, k = len(X), n_neighbors
     _check_metric(metric)
     _check_neighbors(k, n, below=n / 2)
-    neighbors = _neighbors(X, k, metric)
     too_far = 0.0
-    for rows in gen_batches(n, max(1, N_DISTANCES // n)):
-        ranks = rankdata(cdist(Z[rows], Z), axis=1) - 1  # the row itself is not counted
-        too_far += np.maximum(np.take_along_axis(ranks, neighbors[rows], axis=1) - k, 0).sum()
+    for rows, chance in _neighbor_chances(X, k, metric):
+        first, last = _ranks(_distances(Z, rows), chance)
+        # A neighbour is lost as often as it is one in X more often than in Z, and is then at a rank
+        # between k + 1 and the last of those it ties with.
+        kept = np.clip((k - first + 1) / (last - first + 1), 0, 1)
+        beyond = (np.maximum(first, k + 1) + last) / 2 - k
+        too_far += (np.maximum(chance.data - kept, 0) * np.maximum(beyond, 0)).sum()
     return float(1 - too_far * 2 / (n * k * (2 * n - 3 * k - 1)))
 
 
@@ -308,6 +313,12 @@ def neighborhood_preservation(X, Z, n_neighbors=10, *, metric="euclidean", adjus
     well. Noise in the data makes neighbours random, so 1 is not within reach of noisy data in
     fewer dimensions; compare embeddings with each other. The memory is proportional to
     n_neighbors * n_samples.
+
+    Where several rows are at the distance of the n_neighbors-th, as on a lattice and where rows
+    are repeated, each is a neighbour by its chance when ties are broken at random, and counts by
+    the smaller of its two chances: a map that keeps all distances scores 1. A map that breaks ties
+    of the data can agree with chance only, and scores less. Distances are tied if they differ by
+    less than a millionth.
 
     Parameters
     ----------
@@ -326,7 +337,8 @@ def neighborhood_preservation(X, Z, n_neighbors=10, *, metric="euclidean", adjus
     Returns
     -------
     share : float
-        In [0, 1] unless adjusted; 1 is best, and chance gives n_neighbors / (n_samples - 1).
+        In [0, 1] unless adjusted; 1 is best, and chance gives n_neighbors / (n_samples - 1), or
+        somewhat more if there are ties on both sides.
 
     Raises
     ------
@@ -361,9 +373,8 @@ def neighborhood_preservation(X, Z, n_neighbors=10, *, metric="euclidean", adjus
     n, k = len(X), n_neighbors
     _check_metric(metric)
     _check_neighbors(k, n, below=n - 1 if adjusted else n)
-    # A row has no neighbour twice, so one that occurs twice here is in both sets.
-    both = np.sort(np.hstack([_neighbors(X, k, metric), _neighbors(Z, k)]), axis=1)
-    share = float((both[:, 1:] == both[:, :-1]).sum() / (n * k))
+    pairs = zip(_neighbor_chances(X, k, metric), _neighbor_chances(Z, k), strict=True)
+    share = float(sum(in_X.minimum(in_Z).sum() for (_, in_X), (_, in_Z) in pairs) / (n * k))
     chance = k / (n - 1)
     return (share - chance) / (1 - chance) if adjusted else share
 
@@ -427,6 +438,13 @@ def intrinsic_dimension(X, method="two_nn", *, n_neighbors=20):
     ImportError
         If scikit-dimension is not installed.
 
+    Warns
+    -----
+    UserWarning
+        If so many rows have their two nearest neighbours at the same distance that the estimate is
+        off: rows of a lattice, or rounded values. Uniform noise as wide as the steps between
+        rounded values makes up for it.
+
     See Also
     --------
     residual_variance : What a map of a certain dimension leaves of the geodesic distances.
@@ -462,25 +480,99 @@ def intrinsic_dimension(X, method="two_nn", *, n_neighbors=20):
             "of each, and some to compare. Pass more rows."
         )
     try:
-        from skdim.id import MLE, TwoNN
+        with warnings.catch_warnings():  # importing it silences all warnings for good
+            from skdim.id import MLE, TwoNN
     except ImportError as error:
         raise ImportError(
             "intrinsic_dimension needs scikit-dimension: pip install 'sklearn_ae[dimension]'."
         ) from error
     from sklearn.neighbors import NearestNeighbors  # longer to import than all of ours
 
+    distances, _ = NearestNeighbors(n_neighbors=min(2, len(X) - 1)).fit(X).kneighbors()
+    _warn_of_ties(distances, method)
     if method == "mle":
         return float(MLE().fit(X, n_neighbors=n_neighbors).dimension_)
-    distances, _ = NearestNeighbors(n_neighbors=2).fit(X).kneighbors()
     return float(TwoNN(dist=True).fit(distances).dimension_)
 
 
-def _neighbors(X, n_neighbors, metric="euclidean"):
-    """Return the positions of the nearest neighbours of each row, itself excluded."""
+def _warn_of_ties(distances, method):
+    """Warn if too many rows have their two nearest neighbours at the same distance."""
+    share = np.mean(distances[:, -1] - distances[:, 0] <= TIE * distances[:, 0])
+    if share > TOLERABLE_TIES[method]:
+        warnings.warn(
+            f"{share:.0%} of the different rows of X have their two nearest neighbours at the same "
+            "distance, as on a lattice and where values were rounded. The dimension by "
+            f"method={method!r} is unreliable: too large, or 0. Where values were rounded, add "
+            "uniform noise to X, as wide as the steps between them"
+            + ("." if method == "mle" else ", or use method='mle', which minds ties less."),
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _neighbor_chances(X, k, metric="euclidean"):
+    """Yield some rows at a time, and how often each other one is among the k nearest of them.
+
+    That is always or never, but where several are at the distance of the k-th: there chance
+    decides. It comes as a sparse array of shape (n_rows, n_samples).
+    """
     from sklearn.neighbors import NearestNeighbors  # longer to import than all of ours
 
-    search = NearestNeighbors(n_neighbors=n_neighbors, metric=metric).fit(X)
-    return search.kneighbors(return_distance=False)
+    n = len(X)
+    search = NearestNeighbors(n_neighbors=min(k + 1, n - 1), metric=metric).fit(X)
+    distance, index = search.kneighbors()
+    # The search rounds, so whether these are ties is looked at again.
+    is_unsure = (distance[:, -1] - distance[:, k - 1] <= TIE * distance.max()) & (k < n - 1)
+    for rows in gen_batches(n, max(1, N_DISTANCES // n)):
+        sure, unsure = (np.flatnonzero(mask) for mask in (~is_unsure[rows], is_unsure[rows]))
+        others = index[rows][sure, :k]
+        tied = rows.start + unsure
+        chance = _chances(_distances(X, tied, metric), k) if len(tied) else np.empty((0, n))
+        row, other = chance.nonzero()
+        values = np.concatenate([np.ones(others.size), chance[row, other]])
+        where = np.concatenate([sure.repeat(k), unsure[row]]), np.append(others, other)
+        yield rows, csr_array((values, where), shape=(len(is_unsure[rows]), n))
+
+
+def _chances(distance, k):
+    """Return how often each is among the k nearest of its row, ties being broken at random."""
+    radius = np.partition(distance, k - 1, axis=1)[:, k - 1 : k]
+    margin = _margin(radius, distance)
+    nearer, tied = distance < radius - margin, np.abs(distance - radius) <= margin
+    n_left = k - nearer.sum(axis=1, keepdims=True)
+    return nearer + tied * (n_left / tied.sum(axis=1, keepdims=True))
+
+
+def _ranks(distance, chance):
+    """Return the first and the last rank that each stored entry of a sparse array may have.
+
+    Ranks begin at 1 in each row of distances; those of ties are first to last.
+    """
+    first, last = np.empty((2, chance.nnz))
+    for row, (start, stop) in enumerate(pairwise(chance.indptr)):
+        asked = distance[row, chance.indices[start:stop]]
+        margin = _margin(asked, distance[row : row + 1])[0]
+        ordered = np.sort(distance[row])
+        first[start:stop] = 1 + np.searchsorted(ordered, asked - margin)
+        last[start:stop] = np.searchsorted(ordered, asked + margin, side="right")
+    return first, last
+
+
+def _margin(asked, distance):
+    """Return by how much distances may differ from those asked for and still be the same."""
+    return TIE * asked + TIE_AT_ZERO * np.median(distance, axis=1, keepdims=True)
+
+
+def _distances(X, rows, metric="euclidean"):
+    """Return the distances of some rows to all, those to themselves being infinite."""
+    from sklearn.metrics import pairwise_distances
+
+    if metric == "euclidean":  # scikit-learn's formula rounds
+        distance = cdist(X[rows], X)
+    else:
+        distance = pairwise_distances(X[rows], X, metric=metric)
+    distance[np.arange(len(distance)), np.arange(len(X))[rows]] = np.inf
+    return distance
 
 
 def _check_pair(X, Z, name="X"):

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-SMALLEST = 0.01  # as in outlier.py
+from .normal_rows import FARTHEST, N_NEIGHBORS, SMALLEST
 
 
 class DetectorGraph(nn.Module):
@@ -16,24 +16,25 @@ class DetectorGraph(nn.Module):
     measure : str
     offset : float or None
         Scores below are outliers; None for the scores alone.
-    n_neighbors : int
-    **arrays : ndarray
-        What the detector has learned, by the names of its attributes without underscores in front
-        or at the end.
+    learned : dict
+        As from `NormalRows.state`.
     """
 
-    def __init__(self, reconstruct, measure, offset, n_neighbors, **arrays):
+    def __init__(self, reconstruct, measure, offset, learned):
         super().__init__()
         self.reconstruct = reconstruct
         self.measure = measure
         self.offset = offset
-        self.k = min(n_neighbors + 1, len(arrays["references"]))
-        for name, array in arrays.items():
-            self.register_buffer(name, torch.from_numpy(array))
+        self.k = min(N_NEIGHBORS + 1, len(learned["references"]))
+        for name in ("center", "scale", "residual_scale", "typical", "references"):
+            self.register_buffer(name, torch.from_numpy(learned[name]))
+        precision = learned["residual_precision"]
+        self.ridge = precision["ridge"]
+        self.register_buffer("matrix", torch.from_numpy(precision["matrix"]))
 
     def forward(self, x):
         """Return scores; or labels, and scores minus the offset."""
-        z = (x - self.center) / self.scale
+        z = ((x - self.center) / self.scale).clamp(-FARTHEST, FARTHEST)
         reconstruction = self.reconstruct(z)
         score = -getattr(self, f"_{self.measure}")(reconstruction, z - reconstruction)
         if self.offset is None:
@@ -54,7 +55,11 @@ class DetectorGraph(nn.Module):
         return (distance.sum(dim=1) - torch.where(is_itself, nearest, farthest)) / (k - 1)
 
     def _mahalanobis(self, reconstruction, residual):
-        squares = (residual @ self.residual_precision * residual).mean(dim=1)
+        if self.ridge:
+            product = (residual - (residual @ self.matrix.T) @ self.matrix) / self.ridge
+        else:
+            product = residual @ self.matrix
+        squares = (product * residual).mean(dim=1)
         return squares.clamp_min(0).sqrt()
 
     def _combined(self, reconstruction, residual):
