@@ -1,10 +1,11 @@
 """AutoencoderImputer: gaps filled with what an autoencoder makes of the rest of the row."""
 
+from math import ceil
+from numbers import Real
+
 import numpy as np
-import torch
 from numpy.random import RandomState
-from scipy.optimize import nnls
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
 from sklearn.utils._mask import _get_mask
@@ -13,29 +14,20 @@ from sklearn.utils._param_validation import HasMethods, MissingValues, StrOption
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from ..._base import fitted_with, recipe_of
-from ..._training.fit import split
-from ..._training.loader import as_tensor, rows_of
-from ..._training.module import reconstructions
-from ..._training.pca import check_scale
+from ..._training.loader import ROUND
 from ..._training.random import borrowed_global_state
 from ..._training.state import arrays_of
+from ..._training.tasks import CallbackSupportMixin
 from ..._validation import Whole, is_whole, unchanged_on_error
-from ..variational.evidence import standard_normal_draws
-from .autoencoders import (
-    checked_autoencoder,
-    default_autoencoder,
-    is_variational,
-    trainings_of,
-)
-from .draws import check_can_sample, noise_variance_of, posterior_of
-from .fit import by_parts, fit_linear, hide, recipe_for_gaps, train_with_gaps
-from .low_rank import LowRankNormal, observed_moments
-
-N_SPREAD = 20  # draws for each row that is judged
+from .autoencoders import checked_autoencoder, default_autoencoder, is_variational
+from .columns import Columns, limits, whole_columns
+from .draws import check_can_sample
+from .fit import steps_for
+from .learning import FillingTasks, Learned, learn
+from .low_rank import LowRankNormal
 
 
-class AutoencoderImputer(TransformerMixin, BaseEstimator):
+class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Fill missing values with what an autoencoder makes of the observed ones.
 
     A denoising autoencoder whose noise is missingness (Gondara & Wang 2018): it is shown rows of
@@ -174,7 +166,11 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         "keep_empty_features": ["boolean"],
         "linear_base": [StrOptions({"auto"}), "boolean"],
         "sample_posterior": ["boolean"],
+        "min_value": [StrOptions({"observed"}), Real, "array-like", None],
+        "max_value": [StrOptions({"observed"}), Real, "array-like", None],
+        "integer_features": [StrOptions({"observed"}), "array-like", None],
         "max_steps": [StrOptions({"auto"}), Whole()],
+        "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
 
@@ -187,8 +183,12 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         keep_empty_features=False,
         linear_base="auto",
         sample_posterior=False,
+        min_value=None,
+        max_value=None,
+        integer_features=None,
         max_steps="auto",
         random_state=None,
+        verbose=0,
     ):
         self.autoencoder = autoencoder
         self.missing_values = missing_values
@@ -196,8 +196,12 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         self.keep_empty_features = keep_empty_features
         self.linear_base = linear_base
         self.sample_posterior = sample_posterior
+        self.min_value = min_value
+        self.max_value = max_value
+        self.integer_features = integer_features
         self.max_steps = max_steps
         self.random_state = random_state
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
@@ -224,6 +228,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
             If the loss diverges even at a much smaller learning rate.
         """
         with unchanged_on_error(self):
+            given = {"X": X, "y": y, "metadata": {}}
             X = self._check(X, reset=True)
             if self.autoencoder is None:
                 autoencoder = default_autoencoder(self.n_features_in_, self.sample_posterior)
@@ -231,7 +236,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
                 autoencoder = checked_autoencoder(self.autoencoder, self.linear_base)
             if self.sample_posterior:
                 check_can_sample(autoencoder, X)
-            self._fit(autoencoder, X)
+            self._fit(autoencoder, X, given)
         return self
 
     def transform(self, X):
@@ -252,7 +257,8 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = self._check(X, reset=False)
         if not self.sample_posterior:
-            return self._complete(X, lambda rows: [self._estimate(rows)])[0]
+            mixture = self._mixture(X.dtype)
+            return self._complete(X, lambda rows: [mixture.fill(rows, self._share)])[0]
         return self._drawn(X, 1, self._seed)[0]
 
     def sample(self, X, n_imputations=5, random_state=None):
@@ -330,8 +336,14 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
 
     def _drawn(self, X, n_imputations, seed):
         """Return X, completed so many times with values drawn at random."""
-        check_can_sample(self._variational(), X)
-        return self._complete(X, lambda rows: self._draw(rows, n_imputations, seed), n_imputations)
+        own = next(iter(self.autoencoders_.values()), None) or self.autoencoder
+        check_can_sample(own, X)
+        mixture, share = self._mixture(X.dtype), self._share
+
+        def draw(rows):
+            return mixture.draw(rows, n_imputations, seed, share, self.dispersion_)
+
+        return self._complete(X, draw, n_imputations)
 
     def _complete(self, X, fill, n_fillings=1):
         """Return X with each of the fillings that are made of its incomplete rows in its gaps."""
@@ -345,7 +357,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         completed = []
         for filling in fill(known) if len(known) else [known] * n_fillings:
             filled = X.copy()
-            filled[incomplete] = np.where(gaps[incomplete], filling, X[incomplete])
+            filled[incomplete] = np.where(gaps[incomplete], self._fitting(filling), X[incomplete])
             if self.keep_empty_features:
                 filled[:, self._is_empty] = 0
             elif self._is_empty.any():
@@ -353,101 +365,85 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
             completed.append(np.hstack([filled, *indicated]))
         return completed
 
-    def _fit(self, autoencoder, X):
+    def _fitting(self, filling):
+        """Return values that their columns can hold."""
+        low, high = self._limits
+        whole = self._is_whole
+        filling = np.where(whole, np.round(filling), filling)
+        return np.clip(
+            filling, np.where(whole, np.ceil(low), low), np.where(whole, np.floor(high), high)
+        )
+
+    def _fit(self, autoencoder, X, given):
         """Learn from rows with NaN, of which no one else holds a reference."""
+        self._limits = limits(X, self.min_value, self.max_value)
+        names = getattr(self, "feature_names_in_", None)
+        self._is_whole = whole_columns(X, self.integer_features, names)
         self._is_empty = np.isnan(X).all(axis=0)
         self.indicator_ = None
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
         X[:, self._is_empty] = 0
         X = X[~np.isnan(X).all(axis=1)]  # the others teach nothing
-        check_scale(observed_moments(X)[1], X.dtype)
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        columns = Columns.of(X)
+        self._seed = seed = int(
+            check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        )
         autoencoder.set_params(random_state=seed)
-        self._seed = seed
-        self.noise_variance_ = self.dispersion_ = None
+        max_steps = steps_for(len(X)) if self.max_steps == "auto" else self.max_steps
+        tasks = self._tasks(given, max_steps)
         with borrowed_global_state(seed, autoencoder.device):
-            rows, held_out = split(recipe_of(autoencoder), X, None, seed)
-            judged = rows_of(rows if held_out is None else held_out)
-            linear, self.rank_ = fit_linear(rows_of(rows), judged, seed)
-            self._linear = arrays_of(linear) | {"noise": linear.noise}
-            self.autoencoders_ = {
-                name: self._train(clone(autoencoder), X, rows, held_out, name, seed)
-                for name in trainings_of(autoencoder, self.linear_base)
-            }
-            own = self._variational()
-            if own is not None:
-                self.noise_variance_ = noise_variance_of(own, judged)
-            self._mix(judged, seed)
+            learned = learn(
+                autoencoder, X, columns, self.linear_base, max_steps, self.verbose, seed, tasks
+            )
+        vars(self).update(self._attributes_of(learned))
+        if tasks is not None:
+            tasks.finish()
 
-    def _linear_model(self, dtype):
-        return LowRankNormal(**self._linear).to(as_tensor(np.empty(0, dtype)).dtype)
+    def _tasks(self, given, max_steps):
+        """Return what tells scikit-learn's callbacks of a fit; None if there are none."""
+        if not hasattr(self, "_skl_callbacks"):
+            return None
+        n_rounds = ceil(max_steps / ROUND)
+        context = self._init_callback_context(max_subtasks=n_rounds)
+        return FillingTasks(context, self, given, n_rounds)
 
-    def _train(self, autoencoder, X, rows, held_out, name, seed):
-        """Return an autoencoder trained to fill the gaps of X."""
-        linear = self._linear_model(X.dtype)
-        filled = np.where(np.isnan(X), by_parts(linear, X), X)
-        recipe = recipe_for_gaps(recipe_of(autoencoder), X, filled)
-        n_steps = self.max_steps
-        if n_steps == "auto":
-            n_steps = min(max(4 * len(rows), 300), 1500)
-        base = linear if name == "correcting" else None
-        trained = train_with_gaps(recipe, X, filled, rows, held_out, seed, n_steps, base)
-        return fitted_with(autoencoder, trained)
+    def _attributes_of(self, learned):
+        """Return the attributes that tell of what was learned, as plain values and arrays."""
+        columns, linear = learned.columns, learned.linear.double()
+        kept = learned.share > 0 or is_variational(learned.own)
+        name = "correcting" if learned.corrects else "alone"
+        noise = None if learned.noise is None else learned.noise * np.square(columns.scale)
+        own = ("_seed", "_is_empty", "_is_whole", "_limits", "indicator_", "n_features_in_")
+        return {key: getattr(self, key) for key in own} | {
+            "autoencoders_": {name: learned.own} if kept else {},
+            "shares_": {name: learned.share},
+            "is_linear_": learned.share == 0,
+            "rank_": linear.loadings.shape[1],
+            "center_": columns.center,
+            "scale_": columns.scale,
+            "noise_variance_": noise,
+            "dispersion_": learned.dispersion,
+            "validation_error_": learned.validation_error,
+            "n_steps_": learned.n_steps,
+            "_share": learned.share,
+            "_corrects": learned.corrects,
+            "_loss": learned.loss,
+            "_fences": (columns.low, columns.high),
+            "_linear": arrays_of(linear) | {"noise": linear.noise},
+        }
 
-    def _mix(self, X, seed):
-        """Find the shares of the autoencoders with which they fill hidden entries best."""
-        seen, rows, hidden = hide(X, seed + 1)
-        linear, differences = self._opinions(seen)
-        columns = [difference[hidden] for difference in differences.values()]
-        shares, error = nnls(np.column_stack(columns).astype(float), (rows - linear)[hidden])
-        self.shares_ = dict(zip(differences, shares.tolist(), strict=True))
-        self.validation_error_ = float(error / np.sqrt(max(hidden.sum(), 1)))
-        if self.noise_variance_ is not None:
-            drawn = self._posterior().sample(seen, N_SPREAD, torch.Generator().manual_seed(seed))
-            spread = drawn.var(axis=0, ddof=1)[hidden].sum()
-            self.dispersion_ = float(error**2 / spread) if spread > 0 else 1.0
-        if self._variational() is None:
-            self.autoencoders_ = {
-                name: own for name, own in self.autoencoders_.items() if self.shares_[name]
-            }
-
-    def _variational(self):
-        """Return the trained autoencoder that has a distribution to draw from, or None."""
-        return next(filter(is_variational, self.autoencoders_.values()), None)
-
-    def _posterior(self):
-        return posterior_of(self._variational(), self.noise_variance_)
-
-    def _opinions(self, X):
-        """Return what the linear model makes of X, and how each autoencoder differs from it."""
-        linear = by_parts(self._linear_model(X.dtype), X)
-        differences = {}
-        for name, own in self.autoencoders_.items():
-            if is_variational(own):
-                draws = standard_normal_draws(own.n_components, self._seed)
-                differences[name] = self._posterior().mean(X, draws) - linear
-                continue
-            reference = own.module_.offset.cpu().numpy() if name == "correcting" else linear
-            differences[name] = reconstructions(own.module_, X) - reference
-        return linear, differences
-
-    def _estimate(self, X):
-        """Return what the model makes of all entries of X."""
-        estimate, differences = self._opinions(X)
-        for name, difference in differences.items():
-            estimate += self.shares_[name] * difference
-        return estimate
-
-    def _draw(self, X, n_imputations, seed):
-        """Return draws of all entries of X, shape (n_imputations, n_rows, n_features)."""
-        drawn = self._posterior().sample(X, n_imputations, torch.Generator().manual_seed(seed))
-        if self.dispersion_ is None:
-            return drawn
-        linear, differences = self._opinions(X)
-        ((name, difference),) = differences.items()
-        deviations = np.sqrt(self.dispersion_) * (drawn - linear - difference)
-        return linear + self.shares_[name] * difference + deviations
+    def _mixture(self, dtype):
+        """Return what fills rows of a dtype."""
+        columns = Columns(self.center_, self.scale_, *self._fences)
+        own = next(iter(self.autoencoders_.values()), None)
+        noise = self.noise_variance_
+        if noise is not None:
+            noise = noise / np.square(self.scale_)
+        linear = LowRankNormal(**self._linear)
+        return Learned(columns, linear, own, self._corrects, self._loss, self._seed, noise).mixture(
+            dtype
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

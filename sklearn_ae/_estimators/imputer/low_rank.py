@@ -41,6 +41,8 @@ class LowRankNormal(nn.Module):
             NaN where nothing is observed.
         """
         n_features, rank = self.loadings.shape
+        if rank == 0:
+            return self.mean.expand(len(x), -1)
         observed = ~x.isnan()
         products = (self.loadings[:, :, None] * self.loadings[:, None]).reshape(n_features, -1)
         gram = (observed.to(x.dtype) @ products).view(-1, rank, rank)
@@ -50,7 +52,7 @@ class LowRankNormal(nn.Module):
         return torch.addmm(self.mean, z, self.loadings.T * self.scale)
 
 
-def fit_low_rank_normal(X, rank, max_iter=40, tol=1e-3):
+def fit_low_rank_normal(X, rank, max_iter=40, tol=1e-3, start=None):
     """Return the low-rank normal distribution that rows with gaps have most likely come from.
 
     Probabilistic PCA, by variational expectation and maximisation over what is observed (Ilin &
@@ -62,10 +64,13 @@ def fit_low_rank_normal(X, rank, max_iter=40, tol=1e-3):
     X : ndarray of shape (n_samples, n_features)
         NaN where nothing is observed.
     rank : int
-        Largest number of factors.
+        Largest number of factors; 0 for the means of the columns alone.
     max_iter : int, default=40
     tol : float, default=1e-3
         Relative change of the noise at which the iteration ends.
+    start : LowRankNormal or None, default=None
+        Where the iteration starts, of the same rank; None for the axes of the rows filled with
+        means.
 
     Returns
     -------
@@ -82,12 +87,19 @@ def fit_low_rank_normal(X, rank, max_iter=40, tol=1e-3):
     n_observed = max(n_seen.sum(), 1)
     first_mean, scale = observed_moments(X)
     rank = min(rank, *X.shape)
+    if rank == 0:
+        return LowRankNormal(first_mean, scale, np.zeros((X.shape[1], 0)), 1.0)
+    if start is not None:
+        first_mean = start.mean.numpy()
+        loadings = start.loadings.numpy() * (start.scale.item() / scale)
+        noise = max(start.noise * (start.scale.item() / scale) ** 2, MIN_NOISE)
     centred = np.where(observed, (X - first_mean) / scale, 0)
     mean = np.zeros(X.shape[1])
-    # Gaps filled with means shrink the covariance by the share of what is observed.
-    _, scales, axes = _svd(centred, rank)
-    loadings = axes.T * scales / np.sqrt(len(X)) / observed.mean().clip(0.05)
-    noise = 0.5
+    if start is None:
+        # Gaps filled with means shrink the covariance by the share of what is observed.
+        _, scales, axes = _svd(centred, rank)
+        loadings = axes.T * scales / np.sqrt(len(X)) / observed.mean().clip(0.05)
+        noise = 0.5
     prior = np.square(loadings).mean(axis=0)
     for _ in range(max_iter):
         z, moments, gram = _expectation(centred, observed, loadings, noise)
