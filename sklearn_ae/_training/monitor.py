@@ -151,5 +151,36 @@ class Monitor(Callback):
         net.stepper.restart(net, self.best_weights_)
 
 
+class FallingMonitor(Monitor):
+    """Lets the learning rate fall when the held-out loss stalls, and ends the training after that.
+
+    Without held-out rows it falls when the steps come to an end.
+
+    Parameters
+    ----------
+    schedule : Trapezoid
+        Of the net's stepper.
+    held_out : Rows or None, default=None
+    **params
+        As for `Monitor`; `tol` is relative to the loss of the start, where that is below 1.
+    """
+
+    def __init__(self, schedule, held_out=None, **params):
+        super().__init__(held_out, **params)
+        self.schedule = schedule
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        super().on_train_begin(net, X, **kwargs)
+        if self.has_held_out_:
+            self.tol *= min(abs(self.best_loss_), 1.0)
+
+    def on_epoch_end(self, net, **kwargs):
+        super().on_epoch_end(net, **kwargs)
+        n_taken = net.stepper.n_taken_
+        if self.has_held_out_ and self.n_stalled_ > self.n_iter_no_change:
+            self.schedule.fall_from(n_taken)
+        self.finished_ = n_taken >= self.schedule.n_steps or self.n_sound_ == self.max_epochs
+
+
 class Diverged(RuntimeError):
     """The loss stayed infinite or kept exploding after all restarts."""

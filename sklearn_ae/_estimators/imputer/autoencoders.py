@@ -10,15 +10,21 @@ from ..geodesic import GeodesicAutoencoder
 from ..variational import VariationalAutoencoder
 
 N_CODES = 16  # components of the default variational autoencoder, at most
+FEW_VALUES = 2000  # up to so many, a smaller net is as good
+WIDE = 200  # features, from which on a step is taken with fewer rows
 
 
-def default_autoencoder(n_features, sample_posterior):
+def default_autoencoder(n_samples, n_features, sample_posterior):
     """Return what is trained if the user gave nothing."""
-    shared = {"batch_size": 256, "learning_rate_init": 5e-3, "alpha": 0.1}
+    shared = {"batch_size": 256 if n_features <= WIDE else 128, "alpha": 0.1}
     if sample_posterior:
         n_components = min(max(n_features // 2, 1), N_CODES)
-        return VariationalAutoencoder(n_components, **shared)
-    return AutoencoderTransformer(64, hidden_layer_sizes=(256, 128), **shared)
+        return VariationalAutoencoder(n_components, learning_rate_init=5e-3, **shared)
+    if n_samples * n_features <= FEW_VALUES:
+        sizes, rate = {"n_components": 32, "hidden_layer_sizes": (128, 64)}, 1e-2
+    else:
+        sizes, rate = {"n_components": 64, "hidden_layer_sizes": (256, 128)}, 5e-3
+    return AutoencoderTransformer(learning_rate_init=rate, **sizes, **shared)
 
 
 def checked_autoencoder(given, linear_base):

@@ -231,7 +231,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             given = {"X": X, "y": y, "metadata": {}}
             X = self._check(X, reset=True)
             if self.autoencoder is None:
-                autoencoder = default_autoencoder(self.n_features_in_, self.sample_posterior)
+                autoencoder = default_autoencoder(*X.shape, self.sample_posterior)
             else:
                 autoencoder = checked_autoencoder(self.autoencoder, self.linear_base)
             if self.sample_posterior:
@@ -390,7 +390,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         )
         autoencoder.set_params(random_state=seed)
-        max_steps = steps_for(len(X)) if self.max_steps == "auto" else self.max_steps
+        max_steps = steps_for(X.shape[1]) if self.max_steps == "auto" else self.max_steps
         tasks = self._tasks(given, max_steps)
         with borrowed_global_state(seed, autoencoder.device):
             learned = learn(

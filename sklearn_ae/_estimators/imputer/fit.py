@@ -1,6 +1,5 @@
 """How an imputer learns: a linear model, and a net that is shown rows with holes."""
 
-import os
 from dataclasses import replace
 from math import ceil
 
@@ -11,8 +10,9 @@ from sklearn.utils import gen_batches
 from ..._training.build import Trained, build_net, loop_of, started_module
 from ..._training.fit import run
 from ..._training.loader import ROUND, ROWS_AT_A_TIME, Rows, Steps, as_tensor, rows_of
-from ..._training.monitor import Monitor
-from ..._training.step import OneCycle, Stepper
+from ..._training.monitor import FallingMonitor
+from ..._training.step import Stepper, Trapezoid
+from .autoencoders import WIDE
 from .gaps import CorrectingModule, HideEntries, ObservedLoss, WithGaps
 from .low_rank import fit_low_rank_normal
 
@@ -23,13 +23,18 @@ RANK_ROWS = 1000  # rows that the rank of the linear model is chosen on
 RANK_ITER = 10
 LINEAR_ROWS = 10_000  # rows that it is fitted to, at most
 LINEAR_ITER = 20
+REFIT_ITER = 5
+MAX_STEPS = 2000
+MAX_STEPS_WIDE = 600  # a step takes the longer the wider rows are
+TOL = 1e-3  # decrease of the held-out loss in rounds of 50 steps
+PATIENCE = 2  # rounds without such a decrease, after which the learning rate falls
 HIDDEN_WEIGHT = 0.9  # of the loss at hidden entries; what is visible has the rest
 N_JUDGED = 500  # rows that are judged by at least: the same ones with other gaps if need be
 
 
-def steps_for(n_rows):
-    """Return how many steps there are at most for some rows, if no one says it."""
-    return int(os.environ.get("STEPS", min(max(4 * n_rows, 300), 1500)))
+def steps_for(n_features):
+    """Return how many steps there are at most for rows of some width, if no one says it."""
+    return MAX_STEPS if n_features <= WIDE else MAX_STEPS_WIDE
 
 
 def recipe_for_gaps(recipe, X, filled):
@@ -89,17 +94,13 @@ def train_with_gaps(recipe, X, filled, rows, held_out, seed, max_steps, base=Non
             nothing = torch.zeros(X.shape[1], recipe.n_components)
             own.decoder.start_linear(nothing, nothing[:, 0])
         module = CorrectingModule(own, base)
-    n_rounds = ceil(max_steps / ROUND)
-    tol, patience = float(os.environ.get("TOL", 0)), int(os.environ.get("PAT", n_rounds))
-    monitor = Monitor(held_out, tol=tol, n_iter_no_change=patience, max_epochs=n_rounds)
+    n_rounds, schedule = ceil(max_steps / ROUND), Trapezoid(max_steps)
+    monitor = FallingMonitor(
+        schedule, held_out, tol=TOL, n_iter_no_change=PATIENCE, max_epochs=n_rounds
+    )
     loop = loop_of(recipe, len(rows), n_rounds)
     steps = {"iterator_train": Steps, "iterator_train__n_steps": max_steps}
-    stepper = (
-        Stepper(OneCycle(max_steps))
-        if os.environ.get("SCHED", "one") == "one"
-        else Stepper(decay=float(os.environ.get("DECAY", 0.98)))
-    )
-    net = build_net(recipe, module, monitor, stepper, seed, loop, tasks, **steps)
+    net = build_net(recipe, module, monitor, Stepper(schedule), seed, loop, tasks, **steps)
     run(net, Rows(X, None, rows.index), recipe)
     return Trained(own, net, recipe, seed, loop)
 
@@ -129,17 +130,18 @@ def fit_linear(X, rows, held_out, seed):
         pairs = [(own[:RANK_ROWS], own if held_out is None else rows_of(held_out).astype(float))]
     hidden = [hide(judged, seed, N_JUDGED // len(pairs)) for _, judged in pairs]
     best, chosen, start = np.inf, 0, None
-    for rank in RANKS if pairs else ():
+    most = max(own.shape[1] - 1, 1)  # as many factors as columns explain anything
+    for rank in np.unique(np.minimum(RANKS, most)) if pairs else ():
         models = [fit_low_rank_normal(learned, rank, RANK_ITER) for learned, _ in pairs]
         error = sum(map(squared_error, models, hidden))
         if error >= best and rank > RANKS[1]:
             break
         if error < best:
             best, chosen, start = error, rank, models[0]
-    return refit_linear(own, start, chosen)
+    return refit_linear(own, start, chosen, LINEAR_ITER)
 
 
-def refit_linear(X, start, rank, max_iter=LINEAR_ITER):
+def refit_linear(X, start, rank, max_iter=REFIT_ITER):
     """Return a linear model of rows, where the iteration starts at one of fewer rows or others."""
     if start is not None and start.loadings.shape[1] != min(rank, *X.shape):
         start = None

@@ -15,6 +15,7 @@ from .fit import by_parts, hide
 
 SHARES = np.linspace(0, 1, 21)  # of the autoencoder, of which the best is taken
 SIGNIFICANCE = 0.05  # of a gain over the linear model in rows that the share was not chosen by
+FEWEST_ROWS = 5  # of fewer, no test says anything
 TO_CENTRE = 0.05  # how far a linear model is drawn into the support, where links are finite
 DRAWS_AT_A_TIME = 128  # rows
 
@@ -217,7 +218,7 @@ class Judgement:
         best = [by_row[:, half == part].sum(axis=1).argmin() for part in (1, 0)]
         gains = by_row[0] - np.where(half == 0, by_row[best[0]], by_row[best[1]])
         share = float(np.mean(SHARES[best]))
-        if n_rows < 2 or gains.std() == 0:
+        if n_rows < FEWEST_ROWS or gains.std() == 0:
             return share, 1.0
         t = gains.mean() / (gains.std(ddof=1) / sqrt(n_rows))
         return share, float(stdtr(n_rows - 1, -t))
