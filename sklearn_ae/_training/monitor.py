@@ -59,7 +59,8 @@ class Monitor(Callback):
         if self.held_out is not None:
             self.start_values_, _ = net.evaluate(self.held_out)
             self.best_values_ = self.start_values_
-            self.best_loss_ = self.start_values_.mean().item()
+            loss = self.start_values_.mean().item()
+            self.best_loss_ = math.inf if math.isnan(loss) else loss  # nothing is below NaN
         self.reference_ = self.best_loss_
         self.limit_ = None
         if self.start is not None:
@@ -172,7 +173,7 @@ class FallingMonitor(Monitor):
     def on_train_begin(self, net, X=None, **kwargs):
         super().on_train_begin(net, X, **kwargs)
         if self.has_held_out_:
-            self.tol *= min(abs(self.best_loss_), 1.0)
+            self.tol *= min(abs(self.best_loss_), 1.0)  # the start may be infinitely bad
 
     def on_epoch_end(self, net, **kwargs):
         super().on_epoch_end(net, **kwargs)

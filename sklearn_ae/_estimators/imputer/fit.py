@@ -64,17 +64,17 @@ def recipe_for_gaps(recipe, X, filled):
     )
 
 
-def train_with_gaps(recipe, X, filled, rows, held_out, seed, max_steps, base=None, tasks=None):
+def train_with_gaps(recipe, rows, filled, held_out, seed, max_steps, base=None, tasks=None):
     """Train an autoencoder to fill the gaps of rows.
 
     Parameters
     ----------
     recipe : Recipe
         From `recipe_for_gaps`.
-    X, filled : ndarray of shape (n_samples, n_features)
-        As for `recipe_for_gaps`.
     rows : Rows
-        Those that are trained on.
+        Those that are trained on, with NaN.
+    filled : ndarray of shape (n_samples, n_features)
+        As for `recipe_for_gaps`.
     held_out : Rows or None
         Those whose hidden entries say when to stop.
     seed : int
@@ -91,7 +91,7 @@ def train_with_gaps(recipe, X, filled, rows, held_out, seed, max_steps, base=Non
     own = module = started_module(recipe, filled, None, Rows(filled, None, rows.index), seed)
     if base is not None:
         if getattr(own.decoder, "has_linear_path", False):
-            nothing = torch.zeros(X.shape[1], recipe.n_components)
+            nothing = torch.zeros(filled.shape[1], recipe.n_components)
             own.decoder.start_linear(nothing, nothing[:, 0])
         module = CorrectingModule(own, base)
     n_rounds, schedule = ceil(max_steps / ROUND), Trapezoid(max_steps)
@@ -101,7 +101,7 @@ def train_with_gaps(recipe, X, filled, rows, held_out, seed, max_steps, base=Non
     loop = loop_of(recipe, len(rows), n_rounds)
     steps = {"iterator_train": Steps, "iterator_train__n_steps": max_steps}
     net = build_net(recipe, module, monitor, Stepper(schedule), seed, loop, tasks, **steps)
-    run(net, Rows(X, None, rows.index), recipe)
+    run(net, rows, recipe)
     return Trained(own, net, recipe, seed, loop)
 
 

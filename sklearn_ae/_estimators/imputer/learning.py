@@ -8,7 +8,7 @@ from sklearn.base import clone
 from ..._base import fitted_with, recipe_of
 from ..._training.build import Trained
 from ..._training.fit import split
-from ..._training.loader import as_tensor
+from ..._training.loader import Rows, as_tensor
 from ..._training.tasks import EpochTasks
 from ...losses import loss_of
 from .autoencoders import is_variational, widened
@@ -80,7 +80,9 @@ def learn(autoencoder, X, columns, linear_base, max_steps, verbose, seed, tasks=
     if tasks is not None:
         tasks.describe(learned, autoencoder, recipe)
     base = learned.mixture(X.dtype).linear if corrects else None
-    trained = train_with_gaps(recipe, taken, filled, rows, held_out, seed, max_steps, base, tasks)
+    own_held_out = None if held_out is None else Rows(taken, None, held_out.index)
+    own_rows = Rows(taken, None, rows.index)
+    trained = train_with_gaps(recipe, own_rows, filled, own_held_out, seed, max_steps, base, tasks)
     learned.n_steps = trained.net.stepper.n_taken_
     learned.own = fitted_with(autoencoder, trained)
     index = (rows if held_out is None else held_out).index
