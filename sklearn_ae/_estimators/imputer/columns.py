@@ -1,7 +1,6 @@
 """Columns of different units brought to one, and fillings kept to what their column can hold."""
 
 import numpy as np
-from sklearn.utils.validation import check_array
 
 from ..._training.pca import check_scale
 
@@ -75,7 +74,13 @@ def fences(X):
     high = np.nanquantile(X, 1 - RARE, axis=0, method="lower")
     low, high = np.minimum(low, median - far), np.maximum(high, median + far)
     none = far == 0
-    return np.where(none, -np.inf, low), np.where(none, np.inf, high)
+    low, high = np.where(none, -np.inf, low), np.where(none, np.inf, high)
+    inside = np.where((low <= X) & (X <= high), X, np.nan)
+    # What is wrong is brought back to the last value that is not: at the fence it would still count
+    # more than all others.
+    low = np.where((X < low).any(axis=0), np.nanmin(inside, axis=0), low)
+    high = np.where((X > high).any(axis=0), np.nanmax(inside, axis=0), high)
+    return low, high
 
 
 def limits(X, min_value, max_value):
@@ -110,7 +115,7 @@ def _limit(X, given, name, extreme, nothing):
     if isinstance(given, str):
         observed = extreme.reduce(X, axis=0, initial=np.nan)
         return np.where(np.isnan(observed), nothing, observed)
-    given = check_array(given, ensure_all_finite=False, ensure_2d=False, input_name=name)
+    given = np.asarray(given, dtype=float)
     if given.shape not in ((), (1,), X.shape[1:]) or np.isnan(given).any():
         raise ValueError(
             f"{name} has shape {given.shape} for the {X.shape[1]} features of X, or holds NaN. "

@@ -16,15 +16,13 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from ..._training.loader import ROUND
 from ..._training.random import borrowed_global_state
-from ..._training.state import arrays_of
 from ..._training.tasks import CallbackSupportMixin
 from ..._validation import Whole, is_whole, unchanged_on_error
-from .autoencoders import checked_autoencoder, default_autoencoder, is_variational
+from .autoencoders import checked_autoencoder, default_autoencoder
 from .columns import Columns, limits, whole_columns
 from .draws import check_can_sample
 from .fit import steps_for
-from .learning import FillingTasks, Learned, learn
-from .low_rank import LowRankNormal
+from .learning import FillingTasks, learn, mixture_of
 
 
 class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -38,19 +36,22 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     Use it where values depend on each other in a nonlinear way and there are hundreds of rows or
     more: images, spectra, measurements. `sklearn.impute.IterativeImputer` is as good on small
     tables with linear relations, and `sklearn.impute.KNNImputer` where each row has close
-    neighbours; both are done far sooner. Columns in different units should be scaled before, for
-    example by `StandardScaler`, which passes NaN on.
+    neighbours; both are done sooner. Where an autoencoder fills no better than a linear model, that
+    one is all there is, see `is_linear_`. Columns may have any units: they are scaled inside.
 
     Parameters
     ----------
     autoencoder : estimator, default=None
         What is trained: one of `AutoencoderTransformer`, `DenoisingAutoencoder`,
-        `ContractiveAutoencoder`, `SparseAutoencoder` and `VariationalAutoencoder`, of any
-        architecture. Its `early_stopping`, `validation_fraction`, `solver`, `alpha`, `batch_size`,
+        `ContractiveAutoencoder`, `NestedAutoencoder` (with all units that it would try),
+        `SparseAutoencoder` and `VariationalAutoencoder`, of any architecture. Its
+        `early_stopping`, `validation_fraction`, `solver`, `alpha`, `batch_size`,
         `learning_rate_init`, `device` and `callbacks` are used, `max_iter` and `tol` are not, and
-        weights are not tied, as the encoder is given the mask too. None is
-        ``AutoencoderTransformer(64, hidden_layer_sizes=(256, 128))`` in batches of 256, or, with
-        `sample_posterior`, ``VariationalAutoencoder(16)``, of fewer components below 32 features.
+        weights are not tied, as the encoder is given the mask too. It takes standardised rows,
+        unless its loss is "log_loss", "poisson" or another one with a link. None is
+        ``AutoencoderTransformer(64, hidden_layer_sizes=(256, 128))``, smaller for tables of up to
+        2000 values, or, with `sample_posterior`, ``VariationalAutoencoder(16)``, of fewer
+        components below 32 features.
     missing_values : int, float or nan, default=nan
         What stands for a missing value.
     add_indicator : bool, default=False
@@ -59,40 +60,58 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     keep_empty_features : bool, default=False
         Whether columns without any value in `fit` are kept and filled with 0, instead of dropped.
     linear_base : {"auto"} or bool, default="auto"
-        Whether the autoencoder corrects a linear model, the conditional means of a normal
-        distribution of low rank, or fills the gaps by itself. "auto" trains both and mixes them. A
-        variational autoencoder always fills them by itself.
+        Whether there is a linear model, the conditional means of a normal distribution of low rank,
+        besides the autoencoder. "auto" mixes both, True lets the autoencoder learn to correct the
+        linear model, False leaves it out. A variational autoencoder corrects no other model.
     sample_posterior : bool, default=False
         Whether `transform` fills gaps with values drawn from their distribution given the observed
         ones, instead of its mean. It needs a variational autoencoder. The same X gets the same
         draws from a fitted imputer; `sample` makes others.
+    min_value, max_value : float, array-like of shape (n_features,), "observed" or None, \
+            default=None
+        Smallest and largest filling, of all columns or of each. "observed" is what `fit` saw in the
+        column, None no limit but that of the loss: fillings for "log_loss" lie in [0, 1] and those
+        for "poisson" are not negative.
+    integer_features : array-like of bool, int or str, "observed" or None, default=None
+        Columns whose fillings are rounded: a mask, indices or names. "observed" are those in which
+        `fit` saw integers only.
     max_steps : int or "auto", default="auto"
-        Steps of the optimizer in each training. "auto" takes four for each row, at least 300 and at
-        most 1500.
+        Steps of the optimizer, at most. "auto" is 2000, and 600 above 200 features. Hidden entries
+        of rows held out decide when to stop.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, order, held-out rows and what is hidden. The same int gives the same bytes on
         the same machine.
+    verbose : int or bool, default=0
+        Whether the losses of each round of 50 steps are printed.
 
     Attributes
     ----------
+    is_linear_ : bool
+        Whether the autoencoder did not help on the held-out rows, so that gaps are filled by the
+        linear model.
     autoencoders_ : dict of str to estimator
-        The trained autoencoders that take part: "correcting" corrects the linear model, "alone"
-        fills the gaps by itself. A variational one is always kept. Their ``module_`` takes rows
-        with NaN.
+        The trained autoencoder, if it takes part or is variational: "correcting" if it corrects the
+        linear model, else "alone". Its ``module_`` takes rows with NaN.
     shares_ : dict of str to float
-        How much of the difference between each autoencoder and the linear model is added to the
-        latter. All zero is the linear model.
+        How much of the difference between the autoencoder and the linear model is added to the
+        latter, from 0 to 1.
+    center_, scale_ : ndarray of shape (n_features_in_,)
+        Columns are standardised as ``(X - center_) / scale_``. Mean and standard deviation of what
+        is observed, without values that are far off and rare; the scale is at least a tenth of the
+        range.
     rank_ : int
-        Of the linear model.
+        Of the linear model. With 0 it is the mean of each column.
+    n_steps_ : int
+        Steps of the optimizer that were taken.
     noise_variance_ : ndarray of shape (n_features_in_,) or None
         How much each column scatters around what a variational autoencoder's decoder makes of the
         row, in squared units of X. None for other autoencoders and losses.
     dispersion_ : float or None
         What the variance of what is drawn is multiplied by, so that on held-out rows it is that of
         the errors. Above 1 where the model is surer than it should be. None as above.
-    validation_error_ : float
+    validation_error_ : ndarray of shape (n_features_in_,)
         Root of the mean squared error of the fillings of hidden entries of held-out rows, in the
-        units of X.
+        units of each column; NaN where nothing could be hidden.
     indicator_ : MissingIndicator or None
         What makes the columns of `add_indicator`.
     n_features_in_ : int
@@ -102,9 +121,14 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    A seventh or so of the rows is held out (`validation_fraction`). On them the best weights are
-    chosen, and the mixture of both trainings by least squares with shares of at least zero (Breiman
-    1996), so where nothing is to be learned beyond the linear model the result is that one.
+    A seventh or so of the rows is held out (`validation_fraction`). What is hidden of them decides
+    when the learning rate falls, which weights are the best, and the share of the autoencoder:
+    either half of these rows chooses the one that is judged in the other half. If the gain over
+    the linear model is not above one standard error (a paired t test, p < 0.15), the share is 0.
+    The rank of the linear model is chosen alike, and may be 0.
+
+    Values further than 30 interquartile ranges from the median of their column are taken for the
+    last one that is not, if they are rarer than one in 200: a wrong unit in one row moves nothing.
 
     In training each row hides 5 to 85 % of its entries, or what another row of the batch misses,
     so that the net meets the patterns of gaps of the data. Whether an entry is missing may depend
@@ -119,7 +143,8 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     their distribution given what is observed of the row (by importance sampling around its mode),
     and values from the decoder's distribution. Analyse each and pool the results (Rubin 1987). All
     come from one net, so what its training leaves open has no part in their spread but for
-    `dispersion_`.
+    `dispersion_`. A draw depends on the row, the seed and the draw's number, and not on the other
+    rows: equal rows, with equal gaps, get equal draws.
 
     References
     ----------
@@ -127,8 +152,6 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     Ilin & Raiko (2010). Practical approaches to principal component analysis in the presence of
     missing values. JMLR 11. (the linear model)
-
-    Breiman (1996). Stacked regressions. Machine Learning 24. (the mixture)
 
     Rubin (1987). Multiple imputation for nonresponse in surveys. Wiley.
 
@@ -257,7 +280,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = self._check(X, reset=False)
         if not self.sample_posterior:
-            mixture = self._mixture(X.dtype)
+            mixture = mixture_of(self, X.dtype)
             return self._complete(X, lambda rows: [mixture.fill(rows, self._share)])[0]
         return self._drawn(X, 1, self._seed)[0]
 
@@ -338,7 +361,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """Return X, completed so many times with values drawn at random."""
         own = next(iter(self.autoencoders_.values()), None) or self.autoencoder
         check_can_sample(own, X)
-        mixture, share = self._mixture(X.dtype), self._share
+        mixture, share = mixture_of(self, X.dtype), self._share
 
         def draw(rows):
             return mixture.draw(rows, n_imputations, seed, share, self.dispersion_)
@@ -409,41 +432,9 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return FillingTasks(context, self, given, n_rounds)
 
     def _attributes_of(self, learned):
-        """Return the attributes that tell of what was learned, as plain values and arrays."""
-        columns, linear = learned.columns, learned.linear.double()
-        kept = learned.share > 0 or is_variational(learned.own)
-        name = "correcting" if learned.corrects else "alone"
-        noise = None if learned.noise is None else learned.noise * np.square(columns.scale)
+        """Return all attributes of an imputer that has learned this."""
         own = ("_seed", "_is_empty", "_is_whole", "_limits", "indicator_", "n_features_in_")
-        return {key: getattr(self, key) for key in own} | {
-            "autoencoders_": {name: learned.own} if kept else {},
-            "shares_": {name: learned.share},
-            "is_linear_": learned.share == 0,
-            "rank_": linear.loadings.shape[1],
-            "center_": columns.center,
-            "scale_": columns.scale,
-            "noise_variance_": noise,
-            "dispersion_": learned.dispersion,
-            "validation_error_": learned.validation_error,
-            "n_steps_": learned.n_steps,
-            "_share": learned.share,
-            "_corrects": learned.corrects,
-            "_loss": learned.loss,
-            "_fences": (columns.low, columns.high),
-            "_linear": arrays_of(linear) | {"noise": linear.noise},
-        }
-
-    def _mixture(self, dtype):
-        """Return what fills rows of a dtype."""
-        columns = Columns(self.center_, self.scale_, *self._fences)
-        own = next(iter(self.autoencoders_.values()), None)
-        noise = self.noise_variance_
-        if noise is not None:
-            noise = noise / np.square(self.scale_)
-        linear = LowRankNormal(**self._linear)
-        return Learned(columns, linear, own, self._corrects, self._loss, self._seed, noise).mixture(
-            dtype
-        )
+        return {name: getattr(self, name) for name in own} | learned.attributes()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

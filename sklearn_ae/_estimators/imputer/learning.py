@@ -9,9 +9,11 @@ from ..._base import fitted_with, recipe_of
 from ..._training.build import Trained
 from ..._training.fit import split
 from ..._training.loader import Rows, as_tensor
+from ..._training.state import arrays_of
 from ..._training.tasks import EpochTasks
 from ...losses import loss_of
 from .autoencoders import is_variational, widened
+from .columns import Columns
 from .draws import noise_variance_of
 from .fit import by_parts, fit_linear, recipe_for_gaps, refit_linear, train_with_gaps
 from .low_rank import LowRankNormal
@@ -41,6 +43,44 @@ class Learned:
         linear = self.linear.to(as_tensor(np.empty(0, dtype)).dtype)
         noise = self.noise
         return Mixture(self.columns, linear, self.own, self.corrects, self.loss, noise, self.seed)
+
+    def attributes(self):
+        """Return the attributes of an imputer that has learned this: plain values and arrays."""
+        columns, linear = self.columns, self.linear.double()
+        kept = self.share > 0 or is_variational(self.own)
+        name = "correcting" if self.corrects else "alone"
+        return {
+            "autoencoders_": {name: self.own} if kept else {},
+            "shares_": {name: self.share},
+            "is_linear_": self.share == 0,
+            "rank_": linear.loadings.shape[1],
+            "center_": columns.center,
+            "scale_": columns.scale,
+            "noise_variance_": None if self.noise is None else self.noise * columns.scale**2,
+            "dispersion_": self.dispersion,
+            "validation_error_": self.validation_error,
+            "n_steps_": self.n_steps,
+            "_share": self.share,
+            "_corrects": self.corrects,
+            "_loss": self.loss,
+            "_fences": (columns.low, columns.high),
+            "_linear": arrays_of(linear) | {"noise": linear.noise},
+        }
+
+
+def mixture_of(imputer, dtype):
+    """Return what fills rows of a dtype, of the attributes of a fitted imputer."""
+    own = next(iter(imputer.autoencoders_.values()), None)
+    noise = imputer.noise_variance_
+    return Learned(
+        Columns(imputer.center_, imputer.scale_, *imputer._fences),
+        LowRankNormal(**imputer._linear),
+        own,
+        imputer._corrects,
+        imputer._loss,
+        imputer._seed,
+        None if noise is None else noise / imputer.scale_**2,
+    ).mixture(dtype)
 
 
 def learn(autoencoder, X, columns, linear_base, max_steps, verbose, seed, tasks=None):
