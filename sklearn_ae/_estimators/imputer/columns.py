@@ -75,11 +75,11 @@ def fences(X):
     low, high = np.minimum(low, median - far), np.maximum(high, median + far)
     none = far == 0
     low, high = np.where(none, -np.inf, low), np.where(none, np.inf, high)
-    inside = np.where((low <= X) & (X <= high), X, np.nan)
+    inside = np.where((low <= X) & (high >= X), X, np.nan)
     # What is wrong is brought back to the last value that is not: at the fence it would still count
     # more than all others.
-    low = np.where((X < low).any(axis=0), np.nanmin(inside, axis=0), low)
-    high = np.where((X > high).any(axis=0), np.nanmax(inside, axis=0), high)
+    low = np.where((low > X).any(axis=0), np.nanmin(inside, axis=0), low)
+    high = np.where((high < X).any(axis=0), np.nanmax(inside, axis=0), high)
     return low, high
 
 

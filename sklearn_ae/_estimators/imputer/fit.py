@@ -170,6 +170,11 @@ def hide(X, seed, n_rows=N_JUDGED):
     n_rows : int, default=500
         How many there are at least: each row of X as often as it takes.
     """
-    rows = np.tile(X, (ceil(n_rows / len(X)), 1))
+    rows = repeated(X, n_rows)
     seen = HideEntries()(torch.from_numpy(rows), torch.Generator().manual_seed(seed)).numpy()
     return seen, rows, np.isnan(seen) & ~np.isnan(rows)
+
+
+def repeated(X, n_rows):
+    """Return the rows of X as often as it takes until there are so many."""
+    return np.tile(X, (ceil(n_rows / len(X)), 1))

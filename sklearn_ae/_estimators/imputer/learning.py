@@ -15,7 +15,15 @@ from ...losses import loss_of
 from .autoencoders import is_variational, widened
 from .columns import Columns
 from .draws import noise_variance_of
-from .fit import by_parts, fit_linear, recipe_for_gaps, refit_linear, train_with_gaps
+from .fit import (
+    N_JUDGED,
+    by_parts,
+    fit_linear,
+    recipe_for_gaps,
+    refit_linear,
+    repeated,
+    train_with_gaps,
+)
 from .low_rank import LowRankNormal
 from .mixture import SIGNIFICANCE, Mixture
 
@@ -120,7 +128,9 @@ def learn(autoencoder, X, columns, linear_base, max_steps, verbose, seed, tasks=
     if tasks is not None:
         tasks.describe(learned, autoencoder, recipe)
     base = learned.mixture(X.dtype).linear if corrects else None
-    own_held_out = None if held_out is None else Rows(taken, None, held_out.index)
+    own_held_out = None
+    if held_out is not None:  # a few rows with one pattern of gaps each say little
+        own_held_out = Rows(repeated(taken[held_out.index], N_JUDGED), None)
     own_rows = Rows(taken, None, rows.index)
     trained = train_with_gaps(recipe, own_rows, filled, own_held_out, seed, max_steps, base, tasks)
     learned.n_steps = trained.net.stepper.n_taken_
