@@ -88,7 +88,7 @@ class EpochTasks(Callback):
         self.context = self.estimator = self.data = self.module = self.stepper = None
 
 
-def tasks_of(estimator, max_epochs, data):
+def tasks_of(estimator, max_epochs, data, kind=EpochTasks):
     """Return what tells scikit-learn's callbacks of a fit; None if the estimator has none.
 
     Parameters
@@ -97,8 +97,10 @@ def tasks_of(estimator, max_epochs, data):
     max_epochs : int
     data : dict
         X, y and metadata of the fit.
+    kind : type, default=EpochTasks
+        What tells them.
     """
     if not hasattr(estimator, "_skl_callbacks"):
         return None
     context = estimator._init_callback_context(max_subtasks=max_epochs)
-    return EpochTasks(context, estimator, data, max_epochs)
+    return kind(context, estimator, data, max_epochs)
