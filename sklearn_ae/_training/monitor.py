@@ -204,6 +204,18 @@ class FallingMonitor(Monitor):
             self.schedule.fall_from(n_taken)
         self.finished_ = n_taken >= self.schedule.n_steps or self.n_sound_ == self.max_epochs
 
+    def n_left(self, n_done, n_most):
+        """Return how many epochs are to come, unless the learning rate falls before it has to.
+
+        Parameters
+        ----------
+        n_done : int
+        n_most : int
+            Of epochs, in the whole training.
+        """
+        share = self.schedule.n_steps / self.schedule.max_steps
+        return max(math.ceil(share * n_most) - n_done, 0)
+
 
 class Diverged(RuntimeError):
     """The loss stayed infinite or kept exploding after all restarts."""

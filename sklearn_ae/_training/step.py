@@ -175,6 +175,7 @@ class Trapezoid:
     """
 
     def __init__(self, max_steps, fall=0.5):
+        self.max_steps = max_steps
         self.fall = fall
         self.n_flat = max_steps / (1 + fall)
         self.n_steps = max_steps

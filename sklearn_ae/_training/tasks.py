@@ -97,8 +97,8 @@ def tasks_of(estimator, max_epochs, data, kind=EpochTasks):
     max_epochs : int
     data : dict
         X, y and metadata of the fit.
-    kind : type, default=EpochTasks
-        What tells them.
+    kind : callable, default=EpochTasks
+        Makes what tells them, of the same parameters.
     """
     if not hasattr(estimator, "_skl_callbacks"):
         return None

@@ -1,5 +1,6 @@
 """AutoencoderImputer: gaps filled with what an autoencoder makes of the rest of the row."""
 
+from functools import partial
 from math import ceil
 from numbers import Real
 
@@ -397,19 +398,16 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         autoencoder.set_params(random_state=seed)
         max_steps = steps_for(X.shape[1]) if self.max_steps == "auto" else self.max_steps
-        tasks = tasks_of(self, ceil(max_steps / ROUND), given, FillingTasks)
+        names = ("_is_empty", "_is_whole", "_limits", "indicator_", "n_features_in_")
+        known = {name: getattr(self, name) for name in names}
+        tasks = tasks_of(self, ceil(max_steps / ROUND), given, partial(FillingTasks, known))
         with borrowed_global_state(seed, autoencoder.device):
             learned = learn(
                 autoencoder, X, columns, self.linear_base, max_steps, self.verbose, seed, tasks
             )
-        vars(self).update(self._attributes_of(learned))
+        vars(self).update(learned.attributes())
         if tasks is not None:
             tasks.finish()
-
-    def _attributes_of(self, learned):
-        """Return all attributes of an imputer that has learned this."""
-        own = ("_is_empty", "_is_whole", "_limits", "indicator_", "n_features_in_")
-        return {name: getattr(self, name) for name in own} | learned.attributes()
 
     def __sklearn_ae_graph__(self, method):
         """Return what a method computes as a torch module, or None; for `export.to_onnx`."""

@@ -100,7 +100,19 @@ def judge(learned, X, linear_base, seed):
 
 
 class FillingTasks(EpochTasks):
-    """Tells scikit-learn's callbacks of rounds of steps, with an imputer that works so far."""
+    """Tells scikit-learn's callbacks of rounds of steps, with an imputer that works so far.
+
+    Parameters
+    ----------
+    known : dict
+        Attributes of the imputer that are known before training.
+    *args
+        As for `EpochTasks`.
+    """
+
+    def __init__(self, known, *args):
+        super().__init__(*args)
+        self.known = known
 
     def describe(self, learned, autoencoder, recipe):
         """Keep what a copy of the imputer is made of, but for the module that is in training."""
@@ -113,7 +125,7 @@ class FillingTasks(EpochTasks):
         module = self.stepper.average_in(self.module).eval().to(self.dtype)
         module = getattr(module, "autoencoder", module)
         own = fitted_with(clone(self.autoencoder), Trained(module, None, self.recipe, 0, {}))
-        return self.estimator._attributes_of(replace(self.learned, own=own))
+        return self.known | replace(self.learned, own=own).attributes()
 
     def finish(self):
         """Say that the fit is over, and let go of the data."""
