@@ -12,6 +12,8 @@ have, and what happens without:
 ``represent(x)``          what the encoder is given in place of x
 ``natural_range(X)``      natural parameters of each column of training data between which the link
                           is taken as it is; beyond them its argument grows like a logarithm
+``natural(mean)``         natural parameter of a mean, finite everywhere: fillings are mixed in it
+``support``               smallest and largest mean; without, all real numbers
 ``has_noise``             whether its distribution has a variance that is learned (normal)
 ``log_normaliser(x)``     what minus its values lack to be a log-likelihood; without, nothing
 ``cumulant, variance``    of the natural parameter: rows with gaps can be filled by a variational
@@ -79,6 +81,8 @@ class LogLoss(BaseEstimator):
         p = reconstruction.clamp(eps, 1 - eps)
         return -(x * p.log() + (1 - x) * (-p).log1p()).mean(dim=1)
 
+    support = (0.0, 1.0)
+
     def check(self, X):
         """Raise ValueError unless all of X lies in [0, 1]."""
         low, high = X.min(), X.max()
@@ -97,6 +101,10 @@ class LogLoss(BaseEstimator):
         natural = torch.logit(mean.clip(1e-4, 1 - 1e-4))  # one that is always 0 has no finite logit
         mean = mean.clip(0.05, 0.95)  # near the ends a line is no guide
         return natural, 1 / (mean * (1 - mean))
+
+    def natural(self, mean):
+        """Return the natural parameter of a mean: the logit, of at most 14."""
+        return torch.logit(mean, eps=1e-6)
 
     def cumulant(self, natural):
         """Return the cumulant function of a Bernoulli variable."""
@@ -130,6 +138,8 @@ class Poisson(BaseEstimator):
         """Return the values of the rows, shape (n_rows,)."""
         rate = reconstruction.clamp_min(torch.finfo(reconstruction.dtype).tiny)
         return (torch.xlogy(x, x) - x * rate.log() - x + rate).mean(dim=1)
+
+    support = (0.0, None)
 
     def check(self, X):
         """Raise ValueError if X holds negative values."""
@@ -173,6 +183,10 @@ class Poisson(BaseEstimator):
     def log_normaliser(self, x):
         """Return what half the deviance leaves out, since it depends on x alone."""
         return -(torch.lgamma(x + 1) - torch.xlogy(x, x) + x).nansum(dim=1) / x.shape[1]
+
+    def natural(self, mean):
+        """Return the natural parameter of a mean: the logarithm, of at least -14."""
+        return mean.clamp_min(1e-6).log()
 
     def cumulant(self, natural):
         """Return the cumulant function of a Poisson variable."""

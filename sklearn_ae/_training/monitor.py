@@ -61,7 +61,8 @@ class Monitor(Callback):
         if self.held_out is not None:
             self.start_values_, _ = net.evaluate(self.held_out)
             self.best_values_ = self.start_values_
-            self.best_loss_ = self.start_values_.mean().item()
+            loss = self.start_values_.mean().item()
+            self.best_loss_ = math.inf if math.isnan(loss) else loss  # nothing is below NaN
         self.reference_ = self.best_loss_
         self.limit_ = None
         if self.start is not None:
@@ -173,6 +174,49 @@ class Monitor(Callback):
             raise Diverged
         self.n_restarts_ += 1
         net.stepper.restart(net, self.best_weights_)
+
+
+class FallingMonitor(Monitor):
+    """Lets the learning rate fall when the held-out loss stalls, and ends the training after that.
+
+    Without held-out rows it falls when the steps come to an end.
+
+    Parameters
+    ----------
+    schedule : Trapezoid
+        Of the net's stepper.
+    held_out : Rows or None, default=None
+    **params
+        As for `Monitor`; `tol` is relative to the loss of the start, where that is below 1.
+    """
+
+    def __init__(self, schedule, held_out=None, **params):
+        super().__init__(held_out, **params)
+        self.schedule = schedule
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        super().on_train_begin(net, X, **kwargs)
+        if self.has_held_out_:
+            self.tol *= min(abs(self.best_loss_), 1.0)  # the start may be infinitely bad
+
+    def on_epoch_end(self, net, **kwargs):
+        super().on_epoch_end(net, **kwargs)
+        n_taken = net.stepper.n_taken_
+        if self.has_held_out_ and self.n_stalled_ > self.n_iter_no_change:
+            self.schedule.fall_from(n_taken)
+        self.finished_ = n_taken >= self.schedule.n_steps or self.n_sound_ == self.max_epochs
+
+    def n_left(self, n_done, n_most):
+        """Return how many epochs are to come, unless the learning rate falls before it has to.
+
+        Parameters
+        ----------
+        n_done : int
+        n_most : int
+            Of epochs, in the whole training.
+        """
+        share = self.schedule.n_steps / self.schedule.max_steps
+        return max(math.ceil(share * n_most) - n_done, 0)
 
 
 class Diverged(RuntimeError):

@@ -203,6 +203,43 @@ def _without_compiler(kind, params, options):
     return optimizer
 
 
+class Trapezoid:
+    """The share of the learning rate for a step: it grows, stays, and falls to nothing when told.
+
+    How long it stays need not be known beforehand, and the end is as good as that of a cycle whose
+    length was (Hägele et al. 2024).
+
+    Parameters
+    ----------
+    max_steps : int
+        In the whole training, if nothing tells it to fall before.
+    fall : float, default=0.5
+        How many steps the fall takes, relative to the steps before.
+
+    Attributes
+    ----------
+    n_steps : int
+        In the whole training, as far as is known.
+    """
+
+    def __init__(self, max_steps, fall=0.5):
+        self.max_steps = max_steps
+        self.fall = fall
+        self.n_flat = max_steps / (1 + fall)
+        self.n_steps = max_steps
+
+    def fall_from(self, step):
+        """Let the learning rate fall from a step on, if it does not do so already."""
+        if step < self.n_flat:
+            self.n_flat = step
+            self.n_steps = math.ceil((1 + self.fall) * step)
+
+    def __call__(self, step):
+        """Return the share for a step, counted from 1."""
+        left = (self.n_steps - step) / max(self.n_steps - self.n_flat, 1)
+        return min(warm_up(step), max(left, 0.0), 1.0)
+
+
 def optimizer_params(solver, device):
     """Return the parameters of a skorch net that make its optimizer.
 

@@ -73,6 +73,7 @@ def snapshot(net):
         "progress": progress_of(net),
         "average": _plain(stepper.average_),
         "counts": {name: getattr(stepper, name) for name in ("n_taken_", "n_averaged_")},
+        "schedule": dict(vars(stepper.schedule)),
         "monitor": {name: _plain(value) for name, value in vars(monitor).items() if _is_kept(name)},
         "history": [dict(epoch) for epoch in net.history],
         "global": _plain(torch.get_rng_state()),
@@ -96,6 +97,7 @@ def put_back(net, kept):
     resume(net, kept["progress"])
     torch._foreach_copy_(stepper.average_, _tensors(kept["average"], device))
     vars(stepper).update(kept["counts"])
+    vars(stepper.schedule).update(kept["schedule"])
     vars(net.monitor).update(_tensors(kept["monitor"], device))
     net.history.extend(kept["history"])
     torch.set_rng_state(torch.from_numpy(kept["global"].copy()))

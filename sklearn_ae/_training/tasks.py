@@ -90,7 +90,7 @@ class EpochTasks(Callback):
         self.context = self.estimator = self.data = self.module = self.stepper = None
 
 
-def tasks_of(estimator, max_epochs, data):
+def tasks_of(estimator, max_epochs, data, kind=EpochTasks):
     """Return what tells scikit-learn's callbacks of a fit; None if the estimator has none.
 
     Parameters
@@ -99,8 +99,10 @@ def tasks_of(estimator, max_epochs, data):
     max_epochs : int
     data : dict
         X, y and metadata of the fit.
+    kind : callable, default=EpochTasks
+        Makes what tells them, of the same parameters.
     """
     if not hasattr(estimator, "_skl_callbacks"):
         return None
     context = estimator._init_callback_context(max_subtasks=max_epochs)
-    return EpochTasks(context, estimator, data, max_epochs)
+    return kind(context, estimator, data, max_epochs)

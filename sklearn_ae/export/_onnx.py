@@ -44,8 +44,9 @@ def to_onnx(estimator, path=None, method="transform"):
     TypeError
         If the estimator is none of this package, or holds one that is not.
     ValueError
-        If it has no such method, or ONNX has no operations for it: for an imputer with a
-        variational autoencoder, and for the ``score_samples`` of one with ``loss="poisson"``.
+        If it has no such method, or ONNX has no operations for it: for an imputer that draws, or in
+        which a variational autoencoder takes part, and for the ``score_samples`` of a variational
+        autoencoder with ``loss="poisson"``.
 
     See Also
     --------

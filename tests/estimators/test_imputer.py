@@ -20,6 +20,7 @@ from sklearn_ae import (
     ContractiveAutoencoder,
     DenoisingAutoencoder,
     GeodesicAutoencoder,
+    NestedAutoencoder,
     SparseAutoencoder,
     VariationalAutoencoder,
 )
@@ -181,9 +182,11 @@ def test_validation_error_is_about_the_error_on_new_rows():
     ).uniform(0.05, 0.85, (len(DIGITS), 1))
     imputer = quick(max_steps=200).fit(DIGITS[:1000])
     filled = imputer.transform(np.where(missing, np.nan, DIGITS)[1000:])
-    assert imputer.validation_error_ == pytest.approx(
-        rmse(filled, DIGITS[1000:], missing[1000:]), rel=0.15
-    )
+    errors = np.where(missing[1000:], filled - DIGITS[1000:], np.nan)
+    expected = np.sqrt(np.nanmean(np.square(errors), axis=0))
+    ours = np.sqrt(np.square(imputer.validation_error_).mean())
+    assert ours == pytest.approx(np.sqrt(np.square(expected).mean()), rel=0.15)
+    assert np.corrcoef(imputer.validation_error_, expected)[0, 1] > 0.9
 
 
 # Parts and settings
@@ -200,6 +203,8 @@ def test_validation_error_is_about_the_error_on_new_rows():
         AutoencoderTransformer(8, early_stopping=False),
         DenoisingAutoencoder(8, noise="gaussian", noise_level=0.05),
         ContractiveAutoencoder(8),
+        NestedAutoencoder(8),
+        NestedAutoencoder(max_components=6),
         SparseAutoencoder(8, init="random"),
         SparseAutoencoder(8, sparsity="top_k", n_active=4, init="random"),
         VariationalAutoencoder(8),
@@ -225,13 +230,13 @@ def test_autoencoders_of_all_kinds_fill_gaps(autoencoder):
 
 @pytest.mark.parametrize(
     ("linear_base", "names"),
-    [("auto", {"correcting", "alone"}), (True, {"correcting"}), (False, {"alone"})],
+    [("auto", {"alone"}), (True, {"correcting"}), (False, {"alone"})],
 )
 def test_linear_model_is_corrected_or_left_out_as_asked(linear_base, names):
     imputer = quick(linear_base=linear_base, max_steps=100).fit(GAPS)
     assert set(imputer.shares_) == names
     assert set(imputer.autoencoders_) <= names
-    assert all(share >= 0 for share in imputer.shares_.values())
+    assert all(0 <= share <= 1 for share in imputer.shares_.values())
 
 
 def test_module_of_a_fitted_autoencoder_takes_rows_with_nan():
@@ -249,6 +254,88 @@ def test_parameters_of_the_autoencoder_are_searched_in_a_pipeline():
     grid = {"autoencoderimputer__autoencoder__n_components": [1, 2]}
     search = GridSearchCV(model, grid, cv=2).fit(GAPS, y)
     assert search.best_score_ > 0.8
+
+
+# Units, limits, floor
+
+
+def test_units_of_columns_do_not_matter():
+    units = 10.0 ** np.array([-6, 6, 0, 3])
+    expected = quick().fit(GAPS)
+    imputer = quick().fit(GAPS * units)
+    np.testing.assert_allclose(
+        imputer.transform(GAPS * units) / units, expected.transform(GAPS), rtol=1e-3
+    )
+    np.testing.assert_allclose(
+        imputer.validation_error_ / units, expected.validation_error_, rtol=1e-3
+    )
+
+
+def test_one_value_in_a_wrong_unit_moves_no_other_filling_far():
+    X = GAPS.copy()
+    X[np.flatnonzero(~MISSING[:, 0])[0], 0] = 1e6
+    filled = quick(max_steps=100).fit_transform(X)
+    assert rmse(filled, IRIS, MISSING) < 1.1 * rmse(
+        quick(max_steps=100).fit_transform(GAPS), IRIS, MISSING
+    )
+
+
+def test_noise_is_filled_by_the_linear_model():
+    X = np.random.RandomState(0).normal(size=(100, 5))
+    missing = np.random.RandomState(1).uniform(size=X.shape) < 0.2
+    imputer = AutoencoderImputer(random_state=0).fit(np.where(missing, np.nan, X))
+    filled = imputer.transform(np.where(missing, np.nan, X))
+    means = np.broadcast_to(X.mean(axis=0), X.shape)
+    assert rmse(filled, X, missing) < 1.05 * rmse(means, X, missing)
+    assert imputer.is_linear_ == (imputer.autoencoders_ == {})
+
+
+def test_rows_of_one_observed_value_are_filled_with_means():
+    random_state = np.random.RandomState(0)
+    X = random_state.normal(size=(300, 1)) + 0.3 * random_state.normal(size=(300, 5))
+    seen = random_state.randint(5, size=300)
+    gaps = np.where(np.arange(5) == seen[:, None], X, np.nan)
+    filled = quick(max_steps=200).fit_transform(gaps)
+    means = np.broadcast_to(np.nanmean(gaps, axis=0), X.shape)
+    assert rmse(filled, X, np.isnan(gaps)) < 1.03 * rmse(means, X, np.isnan(gaps))
+
+
+@pytest.mark.parametrize("make", [AutoencoderTransformer, VariationalAutoencoder])
+@pytest.mark.parametrize(
+    ("loss", "scale", "largest"), [("log_loss", 16, 1), ("poisson", 1, np.inf)]
+)
+def test_fillings_lie_in_the_support_of_the_loss(make, loss, scale, largest):
+    X = DIGITS[:150] / scale
+    missing = np.random.RandomState(0).uniform(size=X.shape) < 0.3
+    imputer = quick(autoencoder=make(8, loss=loss), max_steps=60)
+    filled = imputer.fit_transform(np.where(missing, np.nan, X))
+    assert filled.min() >= 0
+    assert filled.max() <= largest
+
+
+@pytest.mark.parametrize("sample_posterior", [False, True])
+def test_fillings_keep_to_limits_and_whole_columns(sample_posterior):
+    imputer = quick(
+        min_value="observed",
+        max_value=[6.0, np.inf, 5.5, 2.0],
+        integer_features=[1, 2],
+        sample_posterior=sample_posterior,
+    )
+    filled = np.where(MISSING, imputer.fit_transform(GAPS), np.nan)
+    assert (np.nanmin(filled, axis=0) >= np.floor(np.nanmin(GAPS, axis=0))).all()
+    assert (np.nanmax(filled, axis=0) <= [6.0, np.inf, 5.0, 2.0]).all()
+    whole = filled[:, 1:3][MISSING[:, 1:3]]
+    np.testing.assert_array_equal(whole, np.round(whole))
+
+
+def test_whole_columns_are_chosen_by_name_mask_or_by_what_was_observed():
+    frame = pd.DataFrame(GAPS, columns=list("abcd"))
+    frame["c"] = frame["c"].round()
+    masks = [
+        quick(integer_features=asked).fit(frame)._is_whole.tolist()
+        for asked in (["c"], [2], [False, False, True, False], "observed", None)
+    ]
+    assert masks == 4 * [[False, False, True, False]] + [[False] * 4]
 
 
 # Several fillings
@@ -275,6 +362,17 @@ def test_imputations_are_seeded(sampling):
     before = np.random.get_state()[1].copy()
     assert joblib.hash(sampling.sample(GAPS)) != joblib.hash(sampling.sample(GAPS))
     np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+def test_draws_of_a_row_are_the_same_bytes_alone_and_in_any_batch(sampling):
+    order = np.random.RandomState(0).permutation(150)
+    every = np.array(sampling.sample(GAPS, 3, random_state=0))
+    assert np.array(sampling.sample(GAPS[order], 3, random_state=0)).tobytes() == (
+        every[:, order].tobytes()
+    )
+    for i in (0, 77, 149):
+        alone = np.array(sampling.sample(GAPS[[i]], 40, random_state=0))
+        assert alone[:3, 0].tobytes() == every[:, i].tobytes()
 
 
 def test_transform_draws_if_asked_to_and_always_the_same(sampling):
@@ -390,13 +488,51 @@ def test_pickled_imputer_fills_the_same_bytes(fitted):
     np.testing.assert_array_equal(copy.transform(GAPS), fitted.transform(GAPS))
 
 
+# Callbacks
+
+
+def test_rounds_are_shown_by_callbacks_and_fill_gaps_so_far():
+    if not hasattr(quick(), "set_callbacks"):
+        pytest.skip("scikit-learn < 1.9")
+
+    class Filler:
+        def setup(self, estimator, context):
+            self.errors, self.n_rounds = [], context.max_subtasks
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+            if context.parent is not None:
+                self.errors.append(rmse(fitted_estimator.transform(GAPS), IRIS, MISSING))
+
+        def teardown(self, estimator, context):
+            pass
+
+    filler = Filler()
+    imputer = quick(max_steps=150).set_callbacks(filler).fit(GAPS)
+    assert len(filler.errors) == filler.n_rounds == 3
+    np.testing.assert_array_equal(imputer.transform(GAPS), quick(max_steps=150).fit_transform(GAPS))
+
+
+def test_losses_of_rounds_are_printed_if_asked_for(capsys):
+    quick().fit(GAPS)
+    assert capsys.readouterr().out == ""
+    quick(verbose=1).fit(GAPS)
+    assert "valid_loss" in capsys.readouterr().out
+
+
 # What cannot be
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"autoencoder": GeodesicAutoencoder()}, "cannot learn from rows with gaps"),
+        ({"autoencoder": GeodesicAutoencoder()}, "those between whole rows"),
+        ({"min_value": [1.0, 2.0]}, r"min_value has shape \(2,\) for the 4 features"),
+        ({"min_value": 3.0, "max_value": 2.0}, "min_value=3 is above max_value=2 in column 0"),
+        ({"min_value": "least"}, "'min_value' parameter"),
+        ({"integer_features": [7]}, r"integer_features=\[7\] does not choose from the 4 columns"),
         (
             {"autoencoder": VariationalAutoencoder(loss=SquaredError().__call__)},
             "does not say which distribution",
@@ -454,7 +590,7 @@ def test_rows_of_which_nothing_is_observed_teach_nothing():
 def test_diverging_loss_tells_the_range_of_what_is_observed():
     counts = np.round(np.exp(4 * np.random.RandomState(0).normal(size=(200, 5))))
     counts[::3, 0] = np.nan
-    imputer = quick(autoencoder=AutoencoderTransformer(2, loss="poisson", learning_rate_init=10))
+    imputer = quick(autoencoder=AutoencoderTransformer(2, loss="poisson", learning_rate_init=1e30))
     with pytest.raises(RuntimeError, match=r"values lie in \[0, [0-9.e+]+\]"):
         imputer.fit(counts)
 

@@ -182,6 +182,9 @@ TAMPERED = [
     (detector, {"center_": np.zeros(3)}, r"center_ has shape \(3,\)"),
     (detector, {"_normal": "x"}, "What the detector has learned is damaged"),
     (imputer, {"_is_empty": np.zeros(9, dtype=bool)}, "_is_empty"),
+    (imputer, {"_limits": np.zeros((3, 4))}, "_limits"),
+    (imputer, {"_learned": "x"}, "What the imputer has learned is damaged: it is no dict"),
+    (imputer, {"autoencoders_": {"alone": 1}}, "What the imputer has learned is damaged: autoenc"),
     (imputer, {"transform": 1}, "its methods"),
 ]
 
@@ -192,6 +195,27 @@ def test_tampered_state_is_rejected_for_what_it_is(make, change, message):
     state = estimator.__getstate__() | change
     with pytest.raises(ValueError, match=message):
         type(estimator).__new__(type(estimator)).__setstate__(state)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("columns", {}),
+        ("columns", dict.fromkeys(("center", "scale", "low", "high"), np.zeros(4))),
+        ("linear", {"mean": np.zeros(4)}),
+        ("linear", {"mean": np.zeros(4), "scale": 1.0, "loadings": np.zeros((3, 1)), "noise": 1.0}),
+        ("noise", np.zeros(3)),
+        ("share", 2.0),
+        ("corrects", 1),
+        ("seed", -1),
+        ("loss", 7),
+    ],
+)
+def test_damaged_state_of_an_imputer_is_an_error_that_says_so(name, value):
+    state = imputer().__getstate__()
+    state["_learned"][name] = value
+    with pytest.raises(ValueError, match="What the imputer has learned is damaged"):
+        AutoencoderImputer.__new__(AutoencoderImputer).__setstate__(state)
 
 
 @pytest.mark.parametrize(

@@ -151,28 +151,71 @@ def test_model_is_one_file_that_passes_the_checker(tmp_path):
     np.testing.assert_array_equal(session.run(None, {"X": ROWS})[0], run(model, ROWS)[0])
 
 
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"linear_base": True, "add_indicator": True},
-        {"linear_base": False, "keep_empty_features": True, "missing_values": -1},
-    ],
-)
-def test_gaps_are_filled_as_by_the_imputer(params):
-    autoencoder = AutoencoderTransformer(2, hidden_layer_sizes=(8,))
-    imputer = AutoencoderImputer(autoencoder, max_steps=50, random_state=0, **params)
-    gap = params.get("missing_values", np.nan)
+IMPUTERS = {
+    "correcting": {"linear_base": True, "add_indicator": True},
+    "alone": {"linear_base": False, "keep_empty_features": True, "missing_values": -1},
+    "limited": {
+        "linear_base": False,
+        "max_value": 5.0,
+        "min_value": "observed",
+        "integer_features": [0],
+    },
+    "variational that is not needed": {
+        "autoencoder": VariationalAutoencoder(1, learning_rate_init=1e-9)
+    },
+}
+
+
+@pytest.mark.parametrize("kind", IMPUTERS)
+def test_gaps_are_filled_as_by_the_imputer(kind):
+    given = {"autoencoder": AutoencoderTransformer(2, hidden_layer_sizes=(8,))} | IMPUTERS[kind]
+    imputer = AutoencoderImputer(max_steps=50, random_state=0, **given)
+    gap = given.get("missing_values", np.nan)
     gaps = np.random.default_rng(0).random((150, 4)) < 0.3
     with_gaps = np.hstack([np.where(gaps, gap, X), np.full((150, 1), gap)])
     filled = imputer.fit(with_gaps).transform(with_gaps)
-    (given,) = run(to_onnx(imputer), with_gaps.astype(np.float32))
-    assert_close(given, filled)
+    (exported,) = run(to_onnx(imputer), with_gaps.astype(np.float32))
+    assert_close(exported, filled)
 
 
-def test_imputer_with_a_variational_autoencoder_cannot_be_exported():
-    imputer = AutoencoderImputer(small(VariationalAutoencoder), max_steps=2, random_state=0)
-    with pytest.raises(ValueError, match="AutoencoderImputer has no method 'transform'"):
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"linear_base": False}, "search for the likeliest of them has no fixed number of steps"),
+        ({"sample_posterior": True}, "sample_posterior=True draws what is filled in"),
+    ],
+)
+def test_what_a_variational_autoencoder_fills_in_cannot_be_exported(params, message):
+    autoencoder = small(VariationalAutoencoder)
+    imputer = AutoencoderImputer(autoencoder, max_steps=2, random_state=0, **params)
+    with pytest.raises(ValueError, match=message):
         to_onnx(imputer.fit(X))
+
+
+@pytest.mark.parametrize(
+    ("loss", "share"),
+    [("squared_error", 0.35), ("log_loss", 0.35), ("poisson", 0.35), ("poisson", 0)],
+)
+def test_mixture_of_linear_model_and_autoencoder_is_exported(loss, share):
+    autoencoder = small(AutoencoderTransformer, loss=loss)
+    imputer = AutoencoderImputer(autoencoder, linear_base=False, max_steps=50, random_state=0)
+    data = {"log_loss": X / 10, "poisson": np.round(X)}.get(loss, X)
+    with_gaps = np.where(np.random.default_rng(0).random(X.shape) < 0.3, np.nan, data)
+    state = imputer.fit(with_gaps).__getstate__()
+    state["_learned"]["share"] = float(share)
+    imputer = AutoencoderImputer.__new__(AutoencoderImputer)
+    imputer.__setstate__(state)
+    (exported,) = run(to_onnx(imputer), with_gaps.astype(np.float32))
+    assert_close(exported, imputer.transform(with_gaps))
+
+
+def test_gaps_of_a_column_by_itself_are_filled_by_the_graph():
+    column = np.where(np.arange(150) % 3, X[:, 0], np.nan)[:, None]
+    imputer = AutoencoderImputer(small(AutoencoderTransformer), max_steps=2, random_state=0)
+    filled = imputer.fit(column).transform(column)
+    assert imputer.rank_ == 0
+    (exported,) = run(to_onnx(imputer), column.astype(np.float32))
+    assert_close(exported, filled)
 
 
 def test_operation_that_onnx_lacks_is_an_error_that_says_so():

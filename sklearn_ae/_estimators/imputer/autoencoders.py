@@ -1,26 +1,30 @@
 """Which autoencoders an imputer takes, and what it does with them."""
 
+from dataclasses import replace
+
 from sklearn.base import clone
 
 from ..._base import BaseAutoencoder, recipe_of
-from ...losses import loss_of
 from ..autoencoder import AutoencoderTransformer
 from ..geodesic import GeodesicAutoencoder
-from ..nested import NestedAutoencoder
 from ..variational import VariationalAutoencoder
 
 N_CODES = 16  # components of the default variational autoencoder, at most
-# The distances that the one follows, and the order that the other looks for, need whole rows.
-NOT_HERE = (GeodesicAutoencoder, NestedAutoencoder)
+FEW_VALUES = 2000  # up to so many, a smaller net is as good
+WIDE = 200  # features, from which on a step is taken with fewer rows
 
 
-def default_autoencoder(n_features, sample_posterior):
+def default_autoencoder(n_samples, n_features, sample_posterior):
     """Return what is trained if the user gave nothing."""
-    shared = {"batch_size": 256, "learning_rate_init": 5e-3, "alpha": 0.1}
+    shared = {"batch_size": 256 if n_features <= WIDE else 128, "alpha": 0.1}
     if sample_posterior:
         n_components = min(max(n_features // 2, 1), N_CODES)
-        return VariationalAutoencoder(n_components, **shared)
-    return AutoencoderTransformer(64, hidden_layer_sizes=(256, 128), **shared)
+        return VariationalAutoencoder(n_components, learning_rate_init=5e-3, **shared)
+    if n_samples * n_features <= FEW_VALUES:
+        sizes, rate = {"n_components": 32, "hidden_layer_sizes": (128, 64)}, 1e-2
+    else:
+        sizes, rate = {"n_components": 64, "hidden_layer_sizes": (256, 128)}, 5e-3
+    return AutoencoderTransformer(learning_rate_init=rate, **sizes, **shared)
 
 
 def checked_autoencoder(given, linear_base):
@@ -36,11 +40,17 @@ def checked_autoencoder(given, linear_base):
     ValueError
         If it cannot, or not like this.
     """
-    if not isinstance(given, BaseAutoencoder) or isinstance(given, NOT_HERE):
+    if isinstance(given, GeodesicAutoencoder):
+        raise ValueError(
+            f"autoencoder={given!r} cannot learn from rows with gaps: the distances along the data "
+            "that its code follows are those between whole rows. Fill the gaps with another one, "
+            "for example autoencoder=None, and fit GeodesicAutoencoder to what comes out."
+        )
+    if not isinstance(given, BaseAutoencoder):
         raise ValueError(
             f"autoencoder={given!r} cannot learn from rows with gaps. Use "
             "AutoencoderTransformer, DenoisingAutoencoder, ContractiveAutoencoder, "
-            "SparseAutoencoder or VariationalAutoencoder, with any architecture."
+            "NestedAutoencoder, SparseAutoencoder or VariationalAutoencoder, with any architecture."
         )
     autoencoder = clone(given)
     loss = recipe_of(autoencoder).loss
@@ -64,12 +74,20 @@ def checked_autoencoder(given, linear_base):
     return autoencoder
 
 
-def trainings_of(autoencoder, linear_base):
-    """Return the names of the trainings that an autoencoder is to have."""
-    alone = is_variational(autoencoder) or hasattr(loss_of(autoencoder.loss), "link")
-    if alone or linear_base is False:
-        return ["alone"]
-    return ["correcting", "alone"] if linear_base == "auto" else ["correcting"]
+def widened(recipe, n_features):
+    """Return a recipe of so many components as are trained, where the data would choose them.
+
+    The data of a table with gaps have no say in it: a nested autoencoder has all components that it
+    would try.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    n_features : int
+    """
+    if not hasattr(recipe, "n_tried"):
+        return recipe
+    return replace(recipe, n_components=recipe.n_tried(n_features))
 
 
 def is_variational(autoencoder):

@@ -1,10 +1,12 @@
 """AutoencoderImputer: gaps filled with what an autoencoder makes of the rest of the row."""
 
+from functools import partial
+from math import ceil
+from numbers import Real
+
 import numpy as np
-import torch
 from numpy.random import RandomState
-from scipy.optimize import nnls
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
 from sklearn.utils._mask import _get_mask
@@ -13,33 +15,26 @@ from sklearn.utils._param_validation import HasMethods, MissingValues, StrOption
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from ..._base import fitted_with, recipe_of
 from ..._state import checked_state, stamped
-from ..._training.fit import split
-from ..._training.loader import as_tensor, rows_of
-from ..._training.module import reconstructions
-from ..._training.pca import check_scale
+from ..._training.loader import ROUND
 from ..._training.random import borrowed_global_state
-from ..._training.state import arrays_of
+from ..._training.tasks import CallbackSupportMixin, tasks_of
 from ..._validation import Whole, is_whole, unchanged_on_error
-from ..variational.evidence import standard_normal_draws
-from .autoencoders import (
-    checked_autoencoder,
-    default_autoencoder,
-    is_variational,
-    trainings_of,
-)
-from .draws import check_can_sample, noise_variance_of, posterior_of
-from .fit import by_parts, fit_linear, hide, recipe_for_gaps, train_with_gaps
+from .autoencoders import checked_autoencoder, default_autoencoder
+from .columns import Columns, limits, whole_columns
+from .completion import Completion
+from .draws import check_can_sample
+from .fit import steps_for
 from .graph import ImputerGraph
-from .low_rank import LowRankNormal, observed_moments
+from .learned import Learned
+from .learning import FillingTasks, learn
 
 # Of what has been learned; "n" is the number of features.
-SHAPES = {"_is_empty": ("n",), "noise_variance_": ("n",)}
-N_SPREAD = 20  # draws for each row that is judged
+VECTORS = ("center_", "scale_", "noise_variance_", "validation_error_", "_is_empty", "_is_whole")
+SHAPES = dict.fromkeys(VECTORS, ("n",)) | {"_limits": (2, "n")}
 
 
-class AutoencoderImputer(TransformerMixin, BaseEstimator):
+class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Fill missing values with what an autoencoder makes of the observed ones.
 
     A denoising autoencoder whose noise is missingness (Gondara & Wang 2018): it is shown rows of
@@ -50,19 +45,22 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     Use it where values depend on each other in a nonlinear way and there are hundreds of rows or
     more: images, spectra, measurements. `sklearn.impute.IterativeImputer` is as good on small
     tables with linear relations, and `sklearn.impute.KNNImputer` where each row has close
-    neighbours; both are done far sooner. Columns in different units should be scaled before, for
-    example by `StandardScaler`, which passes NaN on.
+    neighbours; both are done sooner. Where an autoencoder fills no better than a linear model, that
+    one is all there is, see `is_linear_`. Columns may have any units: they are scaled inside.
 
     Parameters
     ----------
     autoencoder : estimator, default=None
         What is trained: one of `AutoencoderTransformer`, `DenoisingAutoencoder`,
-        `ContractiveAutoencoder`, `SparseAutoencoder` and `VariationalAutoencoder`, of any
-        architecture. Its `early_stopping`, `validation_fraction`, `solver`, `alpha`, `batch_size`,
+        `ContractiveAutoencoder`, `NestedAutoencoder` (with all units that it would try),
+        `SparseAutoencoder` and `VariationalAutoencoder`, of any architecture. Its
+        `early_stopping`, `validation_fraction`, `solver`, `alpha`, `batch_size`,
         `learning_rate_init`, `device` and `callbacks` are used, `max_iter` and `tol` are not, and
-        weights are not tied, as the encoder is given the mask too. None is
-        ``AutoencoderTransformer(64, hidden_layer_sizes=(256, 128))`` in batches of 256, or, with
-        `sample_posterior`, ``VariationalAutoencoder(16)``, of fewer components below 32 features.
+        weights are not tied, as the encoder is given the mask too. It takes standardised rows,
+        unless its loss is "log_loss", "poisson" or another one with a link. None is
+        ``AutoencoderTransformer(64, hidden_layer_sizes=(256, 128))``, smaller for tables of up to
+        2000 values, or, with `sample_posterior`, ``VariationalAutoencoder(16)``, of fewer
+        components below 32 features.
     missing_values : int, float or nan, default=nan
         What stands for a missing value.
     add_indicator : bool, default=False
@@ -71,40 +69,58 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     keep_empty_features : bool, default=False
         Whether columns without any value in `fit` are kept and filled with 0, instead of dropped.
     linear_base : {"auto"} or bool, default="auto"
-        Whether the autoencoder corrects a linear model, the conditional means of a normal
-        distribution of low rank, or fills the gaps by itself. "auto" trains both and mixes them. A
-        variational autoencoder always fills them by itself.
+        Whether there is a linear model, the conditional means of a normal distribution of low rank,
+        besides the autoencoder. "auto" mixes both, True lets the autoencoder learn to correct the
+        linear model, False leaves it out. A variational autoencoder corrects no other model.
     sample_posterior : bool, default=False
         Whether `transform` fills gaps with values drawn from their distribution given the observed
         ones, instead of its mean. It needs a variational autoencoder. The same X gets the same
         draws from a fitted imputer; `sample` makes others.
+    min_value, max_value : float, array-like of shape (n_features,), "observed" or None, \
+            default=None
+        Smallest and largest filling, of all columns or of each. "observed" is what `fit` saw in the
+        column, None no limit but that of the loss: fillings for "log_loss" lie in [0, 1] and those
+        for "poisson" are not negative.
+    integer_features : array-like of bool, int or str, "observed" or None, default=None
+        Columns whose fillings are rounded: a mask, indices or names. "observed" are those in which
+        `fit` saw integers only.
     max_steps : int or "auto", default="auto"
-        Steps of the optimizer in each training. "auto" takes four for each row, at least 300 and at
-        most 1500.
+        Steps of the optimizer, at most. "auto" is 2000, and 600 above 200 features. Hidden entries
+        of rows held out decide when to stop.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, order, held-out rows and what is hidden. The same int gives the same bytes on
         the same machine.
+    verbose : int or bool, default=0
+        Whether the losses of each round of 50 steps are printed.
 
     Attributes
     ----------
+    is_linear_ : bool
+        Whether the autoencoder did not help on the held-out rows, so that gaps are filled by the
+        linear model.
     autoencoders_ : dict of str to estimator
-        The trained autoencoders that take part: "correcting" corrects the linear model, "alone"
-        fills the gaps by itself. A variational one is always kept. Their ``module_`` takes rows
-        with NaN.
+        The trained autoencoder, if it takes part or is variational: "correcting" if it corrects the
+        linear model, else "alone". Its ``module_`` takes rows with NaN.
     shares_ : dict of str to float
-        How much of the difference between each autoencoder and the linear model is added to the
-        latter. All zero is the linear model.
+        How much of the difference between the autoencoder and the linear model is added to the
+        latter, from 0 to 1.
+    center_, scale_ : ndarray of shape (n_features_in_,)
+        Columns are standardised as ``(X - center_) / scale_``. Mean and standard deviation of what
+        is observed, without values that are far off and rare; the scale is at least a tenth of the
+        range.
     rank_ : int
-        Of the linear model.
+        Of the linear model. With 0 it is the mean of each column.
+    n_steps_ : int
+        Steps of the optimizer that were taken.
     noise_variance_ : ndarray of shape (n_features_in_,) or None
         How much each column scatters around what a variational autoencoder's decoder makes of the
         row, in squared units of X. None for other autoencoders and losses.
     dispersion_ : float or None
         What the variance of what is drawn is multiplied by, so that on held-out rows it is that of
         the errors. Above 1 where the model is surer than it should be. None as above.
-    validation_error_ : float
+    validation_error_ : ndarray of shape (n_features_in_,)
         Root of the mean squared error of the fillings of hidden entries of held-out rows, in the
-        units of X.
+        units of each column; NaN where nothing could be hidden.
     indicator_ : MissingIndicator or None
         What makes the columns of `add_indicator`.
     n_features_in_ : int
@@ -114,9 +130,14 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    A seventh or so of the rows is held out (`validation_fraction`). On them the best weights are
-    chosen, and the mixture of both trainings by least squares with shares of at least zero (Breiman
-    1996), so where nothing is to be learned beyond the linear model the result is that one.
+    A seventh or so of the rows is held out (`validation_fraction`). What is hidden of them decides
+    when the learning rate falls, which weights are the best, and the share of the autoencoder:
+    either half of these rows chooses the one that is judged in the other half. If the gain over
+    the linear model is not above one standard error (a paired t test, p < 0.15), the share is 0.
+    The rank of the linear model is chosen alike, and may be 0.
+
+    Values further than 30 interquartile ranges from the median of their column are taken for the
+    last one that is not, if they are rarer than one in 200: a wrong unit in one row moves nothing.
 
     In training each row hides 5 to 85 % of its entries, or what another row of the batch misses,
     so that the net meets the patterns of gaps of the data. Whether an entry is missing may depend
@@ -131,7 +152,8 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     their distribution given what is observed of the row (by importance sampling around its mode),
     and values from the decoder's distribution. Analyse each and pool the results (Rubin 1987). All
     come from one net, so what its training leaves open has no part in their spread but for
-    `dispersion_`.
+    `dispersion_`. A draw depends on the row, the seed and the draw's number, and not on the other
+    rows: equal rows, with equal gaps, get equal draws.
 
     References
     ----------
@@ -139,8 +161,6 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
 
     Ilin & Raiko (2010). Practical approaches to principal component analysis in the presence of
     missing values. JMLR 11. (the linear model)
-
-    Breiman (1996). Stacked regressions. Machine Learning 24. (the mixture)
 
     Rubin (1987). Multiple imputation for nonresponse in surveys. Wiley.
 
@@ -178,7 +198,11 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         "keep_empty_features": ["boolean"],
         "linear_base": [StrOptions({"auto"}), "boolean"],
         "sample_posterior": ["boolean"],
+        "min_value": [StrOptions({"observed"}), Real, "array-like", None],
+        "max_value": [StrOptions({"observed"}), Real, "array-like", None],
+        "integer_features": [StrOptions({"observed"}), "array-like", None],
         "max_steps": [StrOptions({"auto"}), Whole()],
+        "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
 
@@ -191,8 +215,12 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         keep_empty_features=False,
         linear_base="auto",
         sample_posterior=False,
+        min_value=None,
+        max_value=None,
+        integer_features=None,
         max_steps="auto",
         random_state=None,
+        verbose=0,
     ):
         self.autoencoder = autoencoder
         self.missing_values = missing_values
@@ -200,8 +228,12 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         self.keep_empty_features = keep_empty_features
         self.linear_base = linear_base
         self.sample_posterior = sample_posterior
+        self.min_value = min_value
+        self.max_value = max_value
+        self.integer_features = integer_features
         self.max_steps = max_steps
         self.random_state = random_state
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
@@ -228,14 +260,15 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
             If the loss diverges even at a much smaller learning rate.
         """
         with unchanged_on_error(self):
+            given = {"X": X, "y": y, "metadata": {}}
             X = self._check(X, reset=True)
             if self.autoencoder is None:
-                autoencoder = default_autoencoder(self.n_features_in_, self.sample_posterior)
+                autoencoder = default_autoencoder(*X.shape, self.sample_posterior)
             else:
                 autoencoder = checked_autoencoder(self.autoencoder, self.linear_base)
             if self.sample_posterior:
                 check_can_sample(autoencoder, X)
-            self._fit(autoencoder, X)
+            self._fit(autoencoder, X, given)
         return self
 
     def transform(self, X):
@@ -256,8 +289,9 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = self._check(X, reset=False)
         if not self.sample_posterior:
-            return self._complete(X, lambda rows: [self._estimate(rows)])[0]
-        return self._drawn(X, 1, self._seed)[0]
+            mixture, share = self._learned.mixture(X.dtype), self._learned.share
+            return self._completion.complete(X, lambda rows: [mixture.fill(rows, share)])[0]
+        return self._drawn(X, 1, self._learned.seed)[0]
 
     def sample(self, X, n_imputations=5, random_state=None):
         """Fill the gaps of X several times, with values that could have been there.
@@ -334,145 +368,75 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
 
     def _drawn(self, X, n_imputations, seed):
         """Return X, completed so many times with values drawn at random."""
-        check_can_sample(self._variational(), X)
-        return self._complete(X, lambda rows: self._draw(rows, n_imputations, seed), n_imputations)
+        own = next(iter(self.autoencoders_.values()), None) or self.autoencoder
+        check_can_sample(own, X)
+        mixture, share = self._learned.mixture(X.dtype), self._learned.share
 
-    def _complete(self, X, fill, n_fillings=1):
-        """Return X with each of the fillings that are made of its incomplete rows in its gaps."""
-        gaps, known = np.isnan(X), X.copy()
-        known[:, self._is_empty] = 0
-        incomplete = gaps[:, ~self._is_empty].any(axis=1)
-        indicated = []
-        if self.indicator_ is not None:
-            indicated = [self.indicator_.transform(X).astype(X.dtype)]
-        known = known[incomplete]
-        completed = []
-        for filling in fill(known) if len(known) else [known] * n_fillings:
-            filled = X.copy()
-            filled[incomplete] = np.where(gaps[incomplete], filling, X[incomplete])
-            if self.keep_empty_features:
-                filled[:, self._is_empty] = 0
-            elif self._is_empty.any():
-                filled = filled[:, ~self._is_empty]
-            completed.append(np.hstack([filled, *indicated]))
-        return completed
+        def draw(rows):
+            return mixture.draw(rows, n_imputations, seed, share, self.dispersion_)
 
-    def _fit(self, autoencoder, X):
+        return self._completion.complete(X, draw, n_imputations)
+
+    @property
+    def _completion(self):
+        """What puts fillings into gaps."""
+        own = self._is_empty, self.keep_empty_features, self._is_whole, self._limits
+        return Completion(*own, self.indicator_)
+
+    def _fit(self, autoencoder, X, given):
         """Learn from rows with NaN, of which no one else holds a reference."""
+        self._limits = np.stack(limits(X, self.min_value, self.max_value))
+        names = getattr(self, "feature_names_in_", None)
+        self._is_whole = whole_columns(X, self.integer_features, names)
         self._is_empty = np.isnan(X).all(axis=0)
         self.indicator_ = None
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
         X[:, self._is_empty] = 0
         X = X[~np.isnan(X).all(axis=1)]  # the others teach nothing
-        check_scale(observed_moments(X)[1], X.dtype)
+        columns = Columns.of(X)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         autoencoder.set_params(random_state=seed)
-        self._seed = seed
-        self.noise_variance_ = self.dispersion_ = None
+        max_steps = steps_for(X.shape[1]) if self.max_steps == "auto" else self.max_steps
+        names = ("_is_empty", "_is_whole", "_limits", "indicator_", "n_features_in_")
+        known = {name: getattr(self, name) for name in names}
+        tasks = tasks_of(self, ceil(max_steps / ROUND), given, partial(FillingTasks, known))
         with borrowed_global_state(seed, autoencoder.device):
-            rows, held_out = split(recipe_of(autoencoder), X, None, seed)
-            judged = rows_of(rows if held_out is None else held_out)
-            linear, self.rank_ = fit_linear(rows_of(rows), judged, seed)
-            self._linear = arrays_of(linear) | {"noise": linear.noise}
-            self.autoencoders_ = {
-                name: self._train(clone(autoencoder), X, rows, held_out, name, seed)
-                for name in trainings_of(autoencoder, self.linear_base)
-            }
-            own = self._variational()
-            if own is not None:
-                self.noise_variance_ = noise_variance_of(own, judged)
-            self._mix(judged, seed)
-
-    def _linear_model(self, dtype):
-        return LowRankNormal(**self._linear).to(as_tensor(np.empty(0, dtype)).dtype)
-
-    def _train(self, autoencoder, X, rows, held_out, name, seed):
-        """Return an autoencoder trained to fill the gaps of X."""
-        linear = self._linear_model(X.dtype)
-        filled = np.where(np.isnan(X), by_parts(linear, X), X)
-        recipe = recipe_for_gaps(recipe_of(autoencoder), X, filled)
-        n_steps = self.max_steps
-        if n_steps == "auto":
-            n_steps = min(max(4 * len(rows), 300), 1500)
-        base = linear if name == "correcting" else None
-        trained = train_with_gaps(recipe, X, filled, rows, held_out, seed, n_steps, base)
-        return fitted_with(autoencoder, trained)
-
-    def _mix(self, X, seed):
-        """Find the shares of the autoencoders with which they fill hidden entries best."""
-        seen, rows, hidden = hide(X, seed + 1)
-        linear, differences = self._opinions(seen)
-        columns = [difference[hidden] for difference in differences.values()]
-        shares, error = nnls(np.column_stack(columns).astype(float), (rows - linear)[hidden])
-        self.shares_ = dict(zip(differences, shares.tolist(), strict=True))
-        self.validation_error_ = float(error / np.sqrt(max(hidden.sum(), 1)))
-        if self.noise_variance_ is not None:
-            drawn = self._posterior().sample(seen, N_SPREAD, torch.Generator().manual_seed(seed))
-            spread = drawn.var(axis=0, ddof=1)[hidden].sum()
-            self.dispersion_ = float(error**2 / spread) if spread > 0 else 1.0
-        if self._variational() is None:
-            self.autoencoders_ = {
-                name: own for name, own in self.autoencoders_.items() if self.shares_[name]
-            }
-
-    def _variational(self):
-        """Return the trained autoencoder that has a distribution to draw from, or None."""
-        return next(filter(is_variational, self.autoencoders_.values()), None)
-
-    def _posterior(self):
-        return posterior_of(self._variational(), self.noise_variance_)
-
-    def _opinions(self, X):
-        """Return what the linear model makes of X, and how each autoencoder differs from it."""
-        linear = by_parts(self._linear_model(X.dtype), X)
-        differences = {}
-        for name, own in self.autoencoders_.items():
-            if is_variational(own):
-                draws = standard_normal_draws(own.n_components, self._seed)
-                differences[name] = self._posterior().mean(X, draws) - linear
-                continue
-            reference = own.module_.offset.cpu().numpy() if name == "correcting" else linear
-            differences[name] = reconstructions(own.module_, X) - reference
-        return linear, differences
-
-    def _estimate(self, X):
-        """Return what the model makes of all entries of X."""
-        estimate, differences = self._opinions(X)
-        for name, difference in differences.items():
-            estimate += self.shares_[name] * difference
-        return estimate
-
-    def _draw(self, X, n_imputations, seed):
-        """Return draws of all entries of X, shape (n_imputations, n_rows, n_features)."""
-        drawn = self._posterior().sample(X, n_imputations, torch.Generator().manual_seed(seed))
-        if self.dispersion_ is None:
-            return drawn
-        linear, differences = self._opinions(X)
-        ((name, difference),) = differences.items()
-        deviations = np.sqrt(self.dispersion_) * (drawn - linear - difference)
-        return linear + self.shares_[name] * difference + deviations
+            learned = learn(
+                autoencoder, X, columns, self.linear_base, max_steps, self.verbose, seed, tasks
+            )
+        vars(self).update(learned.attributes())
+        if tasks is not None:
+            tasks.finish()
 
     def __sklearn_ae_graph__(self, method):
         """Return what a method computes as a torch module, or None; for `export.to_onnx`."""
         check_is_fitted(self)
-        if method != "transform" or self._variational() is not None:
-            return None  # what looks for the mode of a posterior distribution has no end in sight
-        indicated = [] if self.indicator_ is None else self.indicator_.features_.tolist()
-        kept = np.flatnonzero(~self._is_empty | self.keep_empty_features).tolist()
-        parts = [
-            (own.module_, self.shares_[name], name == "correcting")
-            for name, own in self.autoencoders_.items()
-        ]
+        if method != "transform":
+            return None
+        if self.sample_posterior:
+            raise ValueError(
+                "sample_posterior=True draws what is filled in, and ONNX has no generators like "
+                "ours. Fit with sample_posterior=False to export the mean."
+            )
         missing = None if is_scalar_nan(self.missing_values) else float(self.missing_values)
-        linear = LowRankNormal(**self._linear)
-        return ImputerGraph(linear, parts, missing, self._is_empty, kept, indicated)
+        return ImputerGraph(self._learned, self._completion, missing)
 
     def __getstate__(self):
-        return stamped(super().__getstate__())
+        """Plain values and arrays, and the autoencoder, which has a state of its own."""
+        state = super().__getstate__().copy()
+        if "_learned" in state:
+            state["_learned"] = self._learned.state()
+        return stamped(state)
 
     def __setstate__(self, state):
-        super().__setstate__(checked_state(type(self), state, SHAPES))
+        """Put together what has been learned, after a look at it."""
+        state = checked_state(type(self), state, SHAPES)
+        learned = state.pop("_learned", None)
+        super().__setstate__(state)
+        if learned is not None:
+            given = getattr(self, "autoencoders_", None), getattr(self, "n_features_in_", None)
+            self._learned = Learned.from_state(learned, *given)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""How an imputer learns: a linear model, nets that are shown rows with holes, and their mixture."""
+"""How an imputer learns: a linear model, and a net that is shown rows with holes."""
 
 from dataclasses import replace
 from math import ceil
@@ -9,17 +9,32 @@ from sklearn.utils import gen_batches
 
 from ..._training.build import Trained, build_net, started_module
 from ..._training.fit import run
-from ..._training.loader import ROUND, ROWS_AT_A_TIME, Rows, as_tensor
-from ..._training.monitor import Monitor
-from ..._training.step import OneCycle, Stepper
+from ..._training.loader import ROUND, ROWS_AT_A_TIME, Rows, as_tensor, rows_of
+from ..._training.monitor import FallingMonitor
+from ..._training.step import Stepper, Trapezoid
+from .autoencoders import WIDE
 from .gaps import CorrectingModule, HideEntries, ObservedLoss, WithGaps
 from .low_rank import fit_low_rank_normal
 
-RANKS = (2, 4, 8, 16, 24)  # of the linear model, tried until the held-out error rises
+RANKS = (0, 2, 4, 8, 16, 24)  # of the linear model, tried until the error at hidden entries rises
+FEW_ROWS = 300  # up to so many rows, all of them are judged, each by models of the others
+N_FOLDS = 5
 RANK_ROWS = 1000  # rows that the rank of the linear model is chosen on
+RANK_ITER = 10
 LINEAR_ROWS = 10_000  # rows that it is fitted to, at most
+LINEAR_ITER = 20
+REFIT_ITER = 5
+MAX_STEPS = 2000
+MAX_STEPS_WIDE = 600  # a step takes the longer the wider rows are
+TOL = 1e-3  # decrease of the held-out loss in rounds of 50 steps
+PATIENCE = 2  # rounds without such a decrease, after which the learning rate falls
 HIDDEN_WEIGHT = 0.9  # of the loss at hidden entries; what is visible has the rest
 N_JUDGED = 500  # rows that are judged by at least: the same ones with other gaps if need be
+
+
+def steps_for(n_features):
+    """Return how many steps there are at most for rows of some width, if no one says it."""
+    return MAX_STEPS if n_features <= WIDE else MAX_STEPS_WIDE
 
 
 def recipe_for_gaps(recipe, X, filled):
@@ -48,22 +63,24 @@ def recipe_for_gaps(recipe, X, filled):
     )
 
 
-def train_with_gaps(recipe, X, filled, rows, held_out, seed, n_steps, base=None):
+def train_with_gaps(recipe, rows, filled, held_out, seed, max_steps, base=None, tasks=None):
     """Train an autoencoder to fill the gaps of rows.
 
     Parameters
     ----------
     recipe : Recipe
         From `recipe_for_gaps`.
-    X, filled : ndarray of shape (n_samples, n_features)
-        As for `recipe_for_gaps`.
     rows : Rows
-        Those that are trained on.
+        Those that are trained on, with NaN.
+    filled : ndarray of shape (n_samples, n_features)
+        As for `recipe_for_gaps`.
     held_out : Rows or None
+        Those whose hidden entries say when to stop.
     seed : int
-    n_steps : int
+    max_steps : int
     base : nn.Module or None, default=None
         A linear model that is to be corrected; None if the autoencoder stands alone.
+    tasks : EpochTasks or None, default=None
 
     Returns
     -------
@@ -73,54 +90,89 @@ def train_with_gaps(recipe, X, filled, rows, held_out, seed, n_steps, base=None)
     own = module = started_module(recipe, filled, None, Rows(filled, None, rows.index), seed)
     if base is not None:
         if getattr(own.decoder, "has_linear_path", False):
-            nothing = torch.zeros(X.shape[1], recipe.n_components)
+            nothing = torch.zeros(filled.shape[1], recipe.n_components)
             own.decoder.start_linear(nothing, nothing[:, 0])
         module = CorrectingModule(own, base)
-    n_rounds = ceil(n_steps / ROUND)
-    monitor = Monitor(held_out, tol=0, n_iter_no_change=n_rounds, max_epochs=n_rounds)
-    loop = recipe.loop(len(rows), n_rounds) | {"n_steps": n_steps}
-    net = build_net(recipe, module, monitor, Stepper(OneCycle(n_steps)), seed, loop)
-    run(net, Rows(X, None, rows.index), recipe)
+    n_rounds, schedule = ceil(max_steps / ROUND), Trapezoid(max_steps)
+    monitor = FallingMonitor(
+        schedule, held_out, tol=TOL, n_iter_no_change=PATIENCE, max_epochs=n_rounds
+    )
+    loop = recipe.loop(len(rows), n_rounds) | {"n_steps": max_steps}
+    net = build_net(recipe, module, monitor, Stepper(schedule), seed, loop, tasks)
+    run(net, rows, recipe)
     return Trained(own, net, recipe, seed, loop)
 
 
-def fit_linear(X, judged, seed):
-    """Return the linear model of the rank that fills some other rows best, fitted to a sample.
+def fit_linear(X, rows, held_out, seed):
+    """Return the linear model of the rank that fills hidden entries of other rows best.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-    judged : ndarray of shape (n_judged, n_features)
+    rows : Rows
+        What it is fitted to.
+    held_out : Rows or None
     seed : int
 
     Returns
     -------
     model : LowRankNormal
         In double precision.
-    rank : int
     """
-    sample = np.random.RandomState(seed).permutation(len(X))[:LINEAR_ROWS]
-    X = X[sample].astype(float)
-    seen, rows, hidden = hide(judged, seed)
-    seen, rows = seen.astype(float), rows.astype(float)
-    best = np.inf
-    for rank in RANKS:
-        model = fit_low_rank_normal(X[:RANK_ROWS], rank)
-        error = np.square(by_parts(model, seen) - rows)[hidden].sum()
-        if error >= best:
+    own = np.random.RandomState(seed).permutation(rows_of(rows).astype(float))
+    if len(own) <= FEW_ROWS:
+        folds = np.arange(len(own)) % min(N_FOLDS, len(own))
+        pairs = [(own[folds != fold], own[folds == fold]) for fold in range(folds.max() + 1)]
+        pairs = [pair for pair in pairs if len(pair[0])]
+    else:
+        pairs = [(own[:RANK_ROWS], own if held_out is None else rows_of(held_out).astype(float))]
+    hidden = [hide(judged, seed, N_JUDGED // len(pairs)) for _, judged in pairs]
+    best, chosen, start = np.inf, 0, None
+    most = max(own.shape[1] - 1, 1)  # as many factors as columns explain anything
+    for rank in np.unique(np.minimum(RANKS, most)) if pairs else ():
+        models = [fit_low_rank_normal(learned, rank, RANK_ITER) for learned, _ in pairs]
+        error = sum(map(squared_error, models, hidden))
+        if error >= best and rank > RANKS[1]:
             break
-        best, chosen = error, rank
-    return fit_low_rank_normal(X, chosen), chosen
+        if error < best:
+            best, chosen, start = error, rank, models[0]
+    return refit_linear(own, start, chosen, LINEAR_ITER)
+
+
+def refit_linear(X, start, rank, max_iter=REFIT_ITER):
+    """Return a linear model of rows, where the iteration starts at one of fewer rows or others."""
+    if start is not None and start.loadings.shape[1] != min(rank, *X.shape):
+        start = None
+    return fit_low_rank_normal(X[:LINEAR_ROWS], rank, max_iter, start=start)
+
+
+def squared_error(model, hidden):
+    """Return the sum of squared errors of what a model makes of hidden entries."""
+    seen, truth, at = hidden
+    return np.square(by_parts(model, seen) - truth)[at].sum()
 
 
 def by_parts(model, X):
     """Return what a linear model makes of the rows of X."""
     parts = [model(as_tensor(X[rows])).numpy() for rows in gen_batches(len(X), ROWS_AT_A_TIME)]
-    return np.concatenate(parts)
+    return np.concatenate(parts) if parts else np.empty_like(X)
 
 
-def hide(X, seed):
-    """Return rows of X with gaps as in training, the rows themselves, and what was hidden."""
-    rows = np.tile(X, (ceil(N_JUDGED / len(X)), 1))
+def hide(X, seed, n_rows=N_JUDGED):
+    """Return rows of X with gaps as in training, the rows themselves, and what was hidden.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    seed : int
+    n_rows : int, default=500
+        How many there are at least: each row of X as often as it takes.
+    """
+    rows = repeated(X, n_rows)
     seen = HideEntries()(torch.from_numpy(rows), torch.Generator().manual_seed(seed)).numpy()
     return seen, rows, np.isnan(seen) & ~np.isnan(rows)
+
+
+def repeated(X, n_rows):
+    """Return the rows of X as often as it takes until there are so many."""
+    return np.tile(X, (ceil(n_rows / len(X)), 1))

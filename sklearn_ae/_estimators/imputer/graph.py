@@ -3,58 +3,113 @@
 import torch
 from torch import nn
 
+from .autoencoders import is_variational
+from .mixture import TO_CENTRE
+
 
 class ImputerGraph(nn.Module):
     """Fills the gaps of rows.
 
     Parameters
     ----------
-    linear : LowRankNormal
-    parts : list of tuple
-        Modules of the autoencoders that take part, their shares, and whether each corrects the
-        linear model.
+    learned : Learned
+    completion : Completion
     missing_value : float or None
         What stands for a gap; None for NaN.
-    is_empty : ndarray of bool of shape (n_features,)
-        Columns without any value.
-    kept, indicated : list of int
-        Columns that are returned, and those that are told of whether they were missing.
+
+    Raises
+    ------
+    ValueError
+        If a variational autoencoder takes part.
     """
 
-    def __init__(self, linear, parts, missing_value, is_empty, kept, indicated):
+    def __init__(self, learned, completion, missing_value):
         super().__init__()
-        self.rank = linear.loadings.shape[1]
-        for name in ("mean", "scale", "loadings"):
-            self.register_buffer(name, getattr(linear, name))
-        self.noise = linear.noise
-        self.modules_ = nn.ModuleList(module for module, _, _ in parts)
-        self.shares = [share for _, share, _ in parts]
-        self.correcting = [corrects for _, _, corrects in parts]
+        self.share = learned.share
+        if self.share and is_variational(learned.own):
+            raise ValueError(
+                f"autoencoder={learned.own!r} fills gaps with a mean over the codes that a row may "
+                "have, and the search for the likeliest of them has no fixed number of steps, "
+                "which ONNX needs. Fit with AutoencoderTransformer to export the imputer."
+            )
+        self.linear = LinearGraph(learned.linear)
+        self.own = learned.own.module_ if self.share else None
+        self.corrects = learned.corrects
+        self.loss = learned.mixture().loss
         self.missing_value = missing_value
-        self.register_buffer("is_empty", torch.from_numpy(is_empty))
-        self.kept, self.indicated = kept, indicated
+        for name, array in vars(learned.columns).items():
+            self.register_buffer(name, torch.from_numpy(array))
+        for name in ("is_empty", "is_whole"):
+            self.register_buffer(name, torch.from_numpy(getattr(completion, name)))
+        self.register_buffer("least", torch.from_numpy(completion.low))
+        self.register_buffer("most", torch.from_numpy(completion.high))
+        indicator = completion.indicator
+        self.kept = completion.kept.tolist()
+        self.indicated = [] if indicator is None else indicator.features_.tolist()
 
     def forward(self, x):
         """Return the rows with numbers in their gaps."""
         missing = x.isnan() if self.missing_value is None else x == self.missing_value
-        known = torch.where(self.is_empty, 0.0, torch.where(missing, torch.nan, x))
-        estimate = linear = self._linear(known)
-        parts = zip(self.modules_, self.shares, self.correcting, strict=True)
-        for module, share, corrects in parts:
-            reference = module.offset if corrects else linear
-            estimate = estimate + share * (module(known).reconstruction - reference)
-        filled = torch.where(missing, torch.where(self.is_empty, 0.0, estimate), x)
+        known = torch.where(self.is_empty, 0.0, x)
+        gaps = missing & ~self.is_empty
+        filling = self._fill(torch.where(gaps, self.center, known), gaps)
+        filling = torch.where(self.is_whole, filling.round(), filling)
+        filling = torch.minimum(torch.maximum(filling, self.least), self.most)
+        filled = torch.where(gaps, filling, known)
         told = [missing[:, self.indicated].to(x.dtype)] if self.indicated else []
         return torch.cat([filled[:, self.kept], *told], dim=1)
 
-    def _linear(self, x):
-        """Return the conditional means, as `LowRankNormal` does."""
+    def _fill(self, x, gaps):
+        """Return what `Mixture.fill` does, of rows with any numbers in their gaps."""
+        inside = torch.minimum(torch.maximum(x, self.low), self.high)
+        standardised = (inside - self.center) / self.scale
+        linear = self.linear(standardised, gaps)
+        if self.share == 0:
+            return self._in_support(self._restored(linear))
+        if not hasattr(self.loss, "link"):
+            own = self.own(torch.where(gaps, torch.nan, standardised)).reconstruction
+            own = own + linear - self.own.offset if self.corrects else own
+            return self._restored(linear + self.share * (own - linear))
+        own = self._natural(self.own(torch.where(gaps, torch.nan, x)).reconstruction)
+        means = self._in_support(self._restored(linear))
+        linear = self._natural(means + TO_CENTRE * (self.center - means))
+        mixed = linear + self.share * (own - linear)
+        return self.loss.link(mixed) if hasattr(self.loss, "natural") else mixed
+
+    def _restored(self, standardised):
+        return standardised * self.scale + self.center
+
+    def _in_support(self, means):
+        low, high = getattr(self.loss, "support", (None, None))
+        return means if low is None and high is None else means.clamp(low, high)
+
+    def _natural(self, means):
+        return self.loss.natural(means) if hasattr(self.loss, "natural") else means
+
+
+class LinearGraph(nn.Module):
+    """The conditional means of `LowRankNormal`.
+
+    Parameters
+    ----------
+    linear : LowRankNormal
+    """
+
+    def __init__(self, linear):
+        super().__init__()
+        for name in ("mean", "scale", "loadings"):
+            self.register_buffer(name, getattr(linear, name))
+        self.noise = linear.noise
+
+    def forward(self, x, gaps):
+        """Return the means of all entries, given those that are not in gaps."""
         n_features, rank = self.loadings.shape
-        observed = ~x.isnan()
+        if rank == 0:
+            return self.mean.expand_as(x)
         products = (self.loadings[:, :, None] * self.loadings[:, None]).reshape(n_features, -1)
-        gram = (observed.to(x.dtype) @ products).reshape(-1, rank, rank)
+        gram = ((~gaps).to(x.dtype) @ products).reshape(-1, rank, rank)
         gram = gram + self.noise * torch.eye(rank, dtype=x.dtype)
-        standardised = torch.where(observed, (x - self.mean) / self.scale, 0.0)
+        standardised = torch.where(gaps, 0.0, (x - self.mean) / self.scale)
         z = solve(gram, standardised @ self.loadings)
         return self.mean + z @ self.loadings.T * self.scale
 

@@ -1,5 +1,7 @@
 """A normal distribution of low rank, fitted to rows with gaps: what fills them linearly."""
 
+from copy import deepcopy
+
 import numpy as np
 import torch
 from sklearn.utils import gen_batches
@@ -41,6 +43,8 @@ class LowRankNormal(nn.Module):
             NaN where nothing is observed.
         """
         n_features, rank = self.loadings.shape
+        if rank == 0:
+            return self.mean.expand(len(x), -1)
         observed = ~x.isnan()
         products = (self.loadings[:, :, None] * self.loadings[:, None]).reshape(n_features, -1)
         gram = (observed.to(x.dtype) @ products).view(-1, rank, rank)
@@ -49,8 +53,43 @@ class LowRankNormal(nn.Module):
         z = torch.cholesky_solve(along[:, :, None], torch.linalg.cholesky(gram))[:, :, 0]
         return torch.addmm(self.mean, z, self.loadings.T * self.scale)
 
+    def copy(self, dtype):
+        """Return the same distribution in another precision."""
+        return deepcopy(self).to(dtype)
 
-def fit_low_rank_normal(X, rank, max_iter=40, tol=1e-3):
+    def state(self):
+        """Return the arguments that make it again."""
+        arrays = {name: tensor.numpy().copy() for name, tensor in self.named_buffers()}
+        return arrays | {"scale": self.scale.item(), "noise": float(self.noise)}
+
+    @classmethod
+    def from_state(cls, state, n_features):
+        """Return what `state` has described.
+
+        Parameters
+        ----------
+        state : dict
+        n_features : int
+
+        Raises
+        ------
+        ValueError
+            If it cannot be such a state.
+        """
+        valid = isinstance(state, dict) and state.keys() == {"mean", "scale", "loadings", "noise"}
+        if valid:
+            arrays = state["mean"], state["loadings"]
+            valid = all(isinstance(a, np.ndarray) and a.dtype == np.float64 for a in arrays)
+            valid = valid and [a.ndim for a in arrays] == [1, 2]
+            valid = valid and {len(a) for a in arrays} == {n_features}
+            numbers = state["scale"], state["noise"]
+            valid = valid and all(isinstance(a, float) and 0 < a < np.inf for a in numbers)
+        if not valid:
+            raise ValueError("What the imputer has learned is damaged: the linear model.")
+        return cls(**state)
+
+
+def fit_low_rank_normal(X, rank, max_iter=40, tol=1e-3, start=None):
     """Return the low-rank normal distribution that rows with gaps have most likely come from.
 
     Probabilistic PCA, by variational expectation and maximisation over what is observed (Ilin &
@@ -62,10 +101,13 @@ def fit_low_rank_normal(X, rank, max_iter=40, tol=1e-3):
     X : ndarray of shape (n_samples, n_features)
         NaN where nothing is observed.
     rank : int
-        Largest number of factors.
+        Largest number of factors; 0 for the means of the columns alone.
     max_iter : int, default=40
     tol : float, default=1e-3
         Relative change of the noise at which the iteration ends.
+    start : LowRankNormal or None, default=None
+        Where the iteration starts, of the same rank; None for the axes of the rows filled with
+        means.
 
     Returns
     -------
@@ -82,12 +124,19 @@ def fit_low_rank_normal(X, rank, max_iter=40, tol=1e-3):
     n_observed = max(n_seen.sum(), 1)
     first_mean, scale = observed_moments(X)
     rank = min(rank, *X.shape)
+    if rank == 0:
+        return LowRankNormal(first_mean, scale, np.zeros((X.shape[1], 0)), 1.0)
+    if start is not None:
+        first_mean = start.mean.numpy()
+        loadings = start.loadings.numpy() * (start.scale.item() / scale)
+        noise = max(start.noise * (start.scale.item() / scale) ** 2, MIN_NOISE)
     centred = np.where(observed, (X - first_mean) / scale, 0)
     mean = np.zeros(X.shape[1])
-    # Gaps filled with means shrink the covariance by the share of what is observed.
-    _, scales, axes = _svd(centred, rank)
-    loadings = axes.T * scales / np.sqrt(len(X)) / observed.mean().clip(0.05)
-    noise = 0.5
+    if start is None:
+        # Gaps filled with means shrink the covariance by the share of what is observed.
+        _, scales, axes = _svd(centred, rank)
+        loadings = axes.T * scales / np.sqrt(len(X)) / observed.mean().clip(0.05)
+        noise = 0.5
     prior = np.square(loadings).mean(axis=0)
     for _ in range(max_iter):
         z, moments, gram = _expectation(centred, observed, loadings, noise)

@@ -42,7 +42,15 @@ class NestedRecipe(Recipe):
         shares = shares_with_whole(self.n_components) if self.shares is None else self.shares
         loss, scale = self.loss, module.scale.item()
         unit = loss.unit(scale) if hasattr(loss, "unit") else 1.0
-        return NestedObjective(loss, shares, unit=unit, seed=seed, device=self.device)
+        return NestedObjective(
+            loss,
+            shares,
+            corruption=self.corruption,
+            unit=unit,
+            emphasis=self.emphasis,
+            seed=seed,
+            device=self.device,
+        )
 
     def automatic_batch_size(self, n_rows):
         """Return twice as many rows as elsewhere: the numbers that are drawn add noise."""

@@ -1,5 +1,7 @@
 """The codes that a row with gaps may have: the posterior distribution of a variational model."""
 
+from math import ceil
+
 import numpy as np
 import torch
 from sklearn.utils import gen_batches
@@ -11,7 +13,9 @@ N_VALUES = 4_000_000  # of Jacobians that are in memory at a time
 MAX_ITER = 30
 MAX_DAMPING = 1e6
 TOL = 1e-4  # nats: a step that gains less is the last one of its row
-N_PROPOSALS = 64  # codes among which the draws for a row are chosen, at least
+N_PROPOSALS = 64  # codes among which draws for a row are chosen
+N_OF_PROPOSALS = 32  # how many draws are chosen from one set of them
+BLOCKS_APART = 0x9E3779B9  # seeds of the next ones: a large odd number
 NOISE_ITER = 5  # more of them gain nothing on new rows
 PRIOR_ROWS = (
     5.0  # with the noise of all columns together, that each column has seen besides its own
@@ -81,8 +85,11 @@ class CodePosterior:
         return means
 
     @torch.no_grad()
-    def sample(self, X, n_samples, generator):
+    def sample(self, X, n_samples, seeds):
         """Return draws of all entries of rows, shape (n_samples, n_rows, n_features).
+
+        A draw depends on its row, the row's seed and its number: not on the other rows, nor on how
+        many draws there are. It is the same to the byte in batches of the same size.
 
         Parameters
         ----------
@@ -90,13 +97,17 @@ class CodePosterior:
             NaN where nothing is observed.
         n_samples : int
             How many draws for each row.
-        generator : torch.Generator
-            Of the CPU.
+        seeds : list of int
+            One for each row.
         """
         drawn = np.empty((n_samples, *X.shape), dtype=X.dtype)
         for rows, x in self._batches(X):
-            drawn[:, rows] = self._sample(x, n_samples, generator).cpu().numpy()
+            drawn[:, rows] = self._sample(x, n_samples, seeds[rows]).cpu().numpy()
         return drawn
+
+    def n_rows_at_a_time(self, n_features):
+        """Return how many rows have Jacobians that fit into memory."""
+        return max(1, N_VALUES // (n_features * self.n_components))
 
     @torch.no_grad()
     def fit_noise(self, X):
@@ -124,8 +135,7 @@ class CodePosterior:
 
     def _batches(self, X):
         """Return slices of an array, few enough rows each for their Jacobians, and tensors."""
-        n_rows = max(1, N_VALUES // (X.shape[1] * self.n_components))
-        for rows in gen_batches(len(X), n_rows):
+        for rows in gen_batches(len(X), self.n_rows_at_a_time(X.shape[1])):
             yield rows, as_tensor(X[rows]).to(self.module.offset)
 
     def _target(self, x):
@@ -199,9 +209,9 @@ class CodePosterior:
             ]
         return torch.stack(columns, dim=2)
 
-    def _propose(self, x, draws):
+    def _propose(self, x, draws, laplace=None):
         """Return what codes drawn from the normal approximation decode to, and their weights."""
-        mode, factor, _ = self._laplace(x)
+        mode, factor, _ = self._laplace(x) if laplace is None else laplace
         deviations = torch.linalg.solve_triangular(
             factor.transpose(1, 2), draws.expand(-1, *mode.shape).double()[..., None], upper=True
         )
@@ -210,18 +220,33 @@ class CodePosterior:
         surplus = self._log_joint(self._target(x), codes, naturals) + draws.square().sum(-1) / 2
         return naturals, torch.softmax(surplus, dim=0)
 
-    def _sample(self, x, n_samples, generator):
-        n_proposals = max(N_PROPOSALS, 2 * n_samples)
+    def _sample(self, x, n_samples, seeds):
+        laplace = self._laplace(x)
+        parts = []
+        for block in range(ceil(n_samples / N_OF_PROPOSALS)):
+            own = [(seed + BLOCKS_APART * block) % 2**32 for seed in seeds]  # all that torch uses
+            generators = [torch.Generator().manual_seed(seed) for seed in own]
+            parts.append(self._sample_block(x, laplace, generators))
+        return torch.cat(parts)[:n_samples]
+
+    def _sample_block(self, x, laplace, generators):
+        """Return as many draws as are made from one set of proposals."""
         like = self.module.offset
-        shape = n_proposals, len(x), self.n_components
-        draws = torch.randn(shape, generator=generator, dtype=like.dtype)
-        naturals, weights = self._propose(x, draws.to(like))
-        chosen = torch.multinomial(
-            weights.T.cpu(), n_samples, replacement=True, generator=generator
-        )
+        shape = N_PROPOSALS, self.n_components
+
+        def random(function, *shape, dim=1):
+            drawn = [function(shape, generator=own, dtype=like.dtype) for own in generators]
+            return torch.stack(drawn, dim=dim)
+
+        naturals, weights = self._propose(x, random(torch.randn, *shape).to(like), laplace)
+        at = random(torch.rand, N_OF_PROPOSALS, dim=0)
+        chosen = torch.searchsorted(weights.cpu().T.contiguous().cumsum(dim=1), at)
+        chosen = chosen.clamp_max(N_PROPOSALS - 1)  # the sum of the weights may round below 1
         chosen = chosen.T[:, :, None].expand(-1, -1, x.shape[1]).to(like.device)
         naturals = naturals.gather(0, chosen).cpu()
         if self.is_normal:
-            noise = torch.randn(naturals.shape, generator=generator, dtype=like.dtype)
+            noise = random(torch.randn, N_OF_PROPOSALS, x.shape[1])
             return self.module.to_data((naturals + noise * self.noise.cpu().sqrt()).to(like))
-        return self.loss.draw(self.loss.link(naturals), generator)
+        means = self._to_data(naturals).unbind(dim=1)
+        pairs = zip(means, generators, strict=True)
+        return torch.stack([self.loss.draw(mean, own) for mean, own in pairs], dim=1)
