@@ -12,6 +12,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from ._base import BaseAutoencoder, Learned
+from ._causes import cause_of_residual
 from ._following import FollowingObjective, FramedModule, pseudo_huber
 from ._geodesics import CURVED
 from ._guides import embedding_guide, geodesic_guide
@@ -29,6 +30,7 @@ BATCH_SIZE = 256
 REGRESSED = 0.3  # share of the steps in which the code follows the coordinates of landmark MDS
 MAX_TRAININGS = 3
 CREASED = 0.85  # stress relative to that of landmark MDS: flat maps are below, creased ones above
+FOLLOWED = 0.5  # R² on new rows below which a code does not follow its target
 N_JUDGED = 5000  # rows that a map is judged by
 REFINED = 0.01  # share of the learning rate for rows that come later
 NOTHING_KNOWN = dict.fromkeys(
@@ -43,6 +45,9 @@ NOTHING_KNOWN = dict.fromkeys(
         "stress_ratio_",
         "target_embedding_",
         "target_score_",
+        "_trained_score",
+        "_unsettled",
+        "_local_dimension",
     ]
 )
 # Training takes a number of steps, all rows take part, and its start is its own.
@@ -80,9 +85,9 @@ class GeodesicAutoencoder(BaseAutoencoder):
     n_neighbors : int or "auto", default="auto"
         Neighbours of each row in the graph. Too many make short cuts between the folds of the data,
         too few make detours or let the graph fall apart. "auto" takes 18, or fewer down to 5 if
-        that makes the distances much flatter. If only 5 or 6 do, it looks for single short cuts and
-        takes them out of a larger graph; if none does, it warns of it, too. More neighbours than
-        rows mean all of them.
+        that makes the distances much flatter without tearing open what 18 hold together, as a ring.
+        If only 5 or 6 do, it looks for single short cuts and takes them out of a larger graph; if
+        none does, it warns of it, too. More neighbours than rows mean all of them.
     n_landmarks : int, default=64
         Rows from which geodesic distances are measured: far from each other, and all over the data.
         More than `n_components`.
@@ -92,10 +97,13 @@ class GeodesicAutoencoder(BaseAutoencoder):
     target : estimator, default=None
         What makes the coordinates that the code follows instead of geodesic distances: an embedder
         with ``fit_transform``, as those of `sklearn.manifold`, of as many components. It is copied,
-        and seeded by `random_state` if it has no seed of its own. `n_neighbors`, `n_landmarks`
-        and `metric` then have no effect.
+        and seeded by `random_state` if it has no seed of its own. `n_neighbors`, `n_landmarks`,
+        `metric` and `metric_params` then have no effect.
     metric : str or callable, default="euclidean"
         Distance between neighbours, as for `sklearn.neighbors.NearestNeighbors`; not "precomputed".
+    metric_params : dict, default=None
+        Further arguments of the metric, for example ``{"V": X.var(axis=0)}`` for "seuclidean" or
+        ``{"VI": np.linalg.inv(np.cov(X.T))}`` for "mahalanobis".
     max_anchors : int, default=20_000
         How many rows, drawn at random, make up the graph, or are given to `target`. Paths to other
         rows lead over the nearest of these. With a `target`, other rows are not trained on.
@@ -166,7 +174,8 @@ class GeodesicAutoencoder(BaseAutoencoder):
     target_embedding_ : ndarray of shape (min(n_samples, max_anchors), n_components) or None
         The coordinates that the code was to follow. None without a `target`.
     target_score_ : float or None
-        R² with which it follows them on the rows trained on. None without a `target`.
+        R² with which it follows them on rows that are not trained on: a tenth of the different
+        rows, at least 10 and at most 1000. None without a `target`, or below 50 different rows.
     module_ : torch.nn.Module
         The net, with ``encode``, ``decode`` and ``forward``, which take tensors in the units of X.
     net_ : skorch.NeuralNet
@@ -192,8 +201,10 @@ class GeodesicAutoencoder(BaseAutoencoder):
     -----
     UserWarning
         With its number, if the graph fell into parts; if short cuts were taken out of it; if the
-        distances are not those of a flat map of so many components (residual variance above 0.02:
-        short cuts, a curved or closed surface, too few components); or if the map seems creased.
+        distances are not those of a flat map of so many components (residual variance above 0.02),
+        with what seems to be the cause: short cuts, a curved or closed surface, too few components,
+        or data that spreads in many directions; if the map seems creased; or if the code does not
+        follow a `target` to new rows.
 
     Notes
     -----
@@ -247,6 +258,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         "geodesic_weight": [Interval(Real, 0, None, closed="left")],
         "target": [HasMethods(["fit_transform", "get_params"]), None],
         "metric": [str, callable],
+        "metric_params": [dict, None],
         "max_anchors": [Whole(2)],
         "noise_level": [Interval(Real, 0, None, closed="left")],
         "max_steps": [Whole()],
@@ -261,6 +273,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         geodesic_weight=10.0,
         target=None,
         metric="euclidean",
+        metric_params=None,
         max_anchors=20_000,
         noise_level=1.0,
         hidden_layer_sizes=(64, 64, 64),
@@ -285,6 +298,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         self.geodesic_weight = geodesic_weight
         self.target = target
         self.metric = metric
+        self.metric_params = metric_params
         self.max_anchors = max_anchors
         self.noise_level = noise_level
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -442,7 +456,8 @@ class GeodesicAutoencoder(BaseAutoencoder):
             if net.monitor.stopped_by_ is not None or best[0] <= CREASED:
                 break
         _, judgement, net = best
-        net.module.set_frame(guide.unit * torch.eye(self.n_components), guide.shift)
+        turn = guide.unit * torch.eye(self.n_components, dtype=torch.float64)
+        net.module.set_frame(turn, guide.shift)
         if self.target is None:
             net.module.turn_code(*frame_of(codes_of(net.module, X), weight))
         vars(self).update(NOTHING_KNOWN | guide.facts | judgement)
@@ -462,6 +477,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
                 n_neighbors=self.n_neighbors,
                 n_landmarks=self.n_landmarks,
                 metric=self.metric,
+                metric_params=self.metric_params,
                 unit=unit,
                 **shared,
             )
@@ -501,11 +517,12 @@ class GeodesicAutoencoder(BaseAutoencoder):
 
     def _judge(self, module, guide):
         """Return how creased a map is, as far as one can tell, and how well it follows."""
+        if guide.landmarks is None:
+            trained = _following_score(module, guide.some_rows(N_JUDGED))
+            new = None if guide.held_out is None else _following_score(module, guide.held_out)
+            return 0.0, {"target_score_": new, "_trained_score": trained}
         X, distances, coordinates = guide.sample(N_JUDGED)
         codes = codes_of(module, X)
-        if guide.landmarks is None:
-            score = r2_score(coordinates, codes, multioutput="variance_weighted")
-            return 0.0, {"target_score_": score}
         apart = cdist(codes, codes_of(module, guide.landmarks))
         apart_in_mds = cdist(coordinates, guide.landmark_coordinates)
         far = np.maximum(distances, guide.shortest)
@@ -523,9 +540,8 @@ class GeodesicAutoencoder(BaseAutoencoder):
         return facts["geodesic_residual_variance_"][self.n_components - 1]
 
     def _warn_of_result(self):
-        if self.target is None:
-            for message in self._alarms():
-                warnings.warn(message, UserWarning, stacklevel=4)
+        for message in self._alarms() if self.target is None else self._alarms_of_target():
+            warnings.warn(message, UserWarning, stacklevel=4)
 
     def _alarms(self):
         k, n_parts, n_components = (
@@ -533,7 +549,8 @@ class GeodesicAutoencoder(BaseAutoencoder):
             self.n_connected_components_,
             self.n_components,
         )
-        residual = self._residual(vars(self))
+        residuals = self.geodesic_residual_variance_
+        residual = residuals[n_components - 1]
         if n_parts > 1:
             yield (
                 f"The graph of {k} nearest neighbours fell into {n_parts} parts, which have been "
@@ -549,13 +566,13 @@ class GeodesicAutoencoder(BaseAutoencoder):
                 "Check the map; more rows or less noise help."
             )
         if residual > CURVED:
+            cause = cause_of_residual(
+                residuals, n_components, k, self._unsettled, self._local_dimension
+            )
             yield (
                 f"The geodesic distances are not those of a flat map of n_components="
                 f"{n_components}: landmark MDS leaves {residual:.3f} of their variance "
-                f"unexplained, and more than {CURVED} is much. Either the graph of {k} nearest "
-                "neighbours has short cuts through empty space (more rows, less noise or a smaller "
-                "n_neighbors help), or the data lies on a curved or closed surface, or needs more "
-                "components: geodesic_residual_variance_ tells what 1, 2, ... of them leave."
+                f"unexplained, and more than {CURVED} is much. {cause}"
             )
         elif self.stress_ratio_ > CREASED:
             yield (
@@ -563,6 +580,23 @@ class GeodesicAutoencoder(BaseAutoencoder):
                 f"landmark MDS, and a smooth map has less than {CREASED}. Use more max_steps, "
                 "another random_state or larger hidden_layer_sizes."
             )
+
+    def _alarms_of_target(self):
+        score, trained = self.target_score_, self._trained_score
+        if score is not None and score < FOLLOWED:
+            yield (
+                f"The code does not follow target={self.target!r} to new rows: R² is {score:.2f} "
+                f"on rows held out, and {trained:.2f} on those trained on. If both are low, use "
+                "more max_steps or larger hidden_layer_sizes. Otherwise rows that are alike have "
+                "coordinates that are not, and transform is worth nothing: use more rows or "
+                "another target."
+            )
+
+
+def _following_score(module, rows):
+    """Return the R² with which the codes of rows follow their coordinates."""
+    codes = codes_of(module, rows.X[rows.index])
+    return r2_score(rows.guide, codes, multioutput="variance_weighted")
 
 
 def _scale_free_stress(apart, distances, far):

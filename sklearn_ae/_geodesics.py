@@ -1,27 +1,39 @@
 """Geodesic distances: shortest paths from landmarks over a graph of nearest neighbours."""
 
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.sparse import coo_array, csr_array, issparse, triu
-from scipy.sparse.csgraph import connected_components, dijkstra, minimum_spanning_tree
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial.distance import cdist
 from sklearn.metrics import pairwise_distances_argmin_min
+from sklearn.preprocessing import normalize
 from sklearn.utils import gen_batches
+
+from ._pca import check_scale, moments
+from ._short_cuts import torn_edges, without_short_cuts
 
 CANDIDATES = (18, 14, 12, 10, 8, 7, 6, 5)  # numbers of neighbours that "auto" tries
 FLAT = 0.005  # residual variance up to which "auto" is content with a graph
-TINY = np.finfo(np.float32).tiny  # a length that sparse matrices do not take for a missing edge
+TINY = 1e-38  # of the longest edge: a length that sparse matrices do not take for a missing one
 CURVED = 0.02  # residual variance above which distances are not those on a flat sheet
 SPARSE = 6  # neighbours with which paths zig-zag so much that it pays to look for short cuts
-DETOUR = 4  # times its length: what a short cut saves, at least
-FEW = 0.1  # share of edges that may look like short cuts; more are the nature of the data
+HALF = 8  # neighbours with which distances are compared to those with the most
 ROWS_AT_A_TIME = 20_000  # whose distances are looked up at a time
 SMALL = 50_000  # points, up to which pynndescent takes longer to compile than exact neighbours
 FEW_DIMENSIONS = 15  # in which trees find exact neighbours quickly
 N_DIMENSIONS = 5  # for which the residual variance is always known
+ALIASES = {"p": "minkowski", "infinity": "chebyshev"}
+NEEDED = {
+    "seuclidean": 'metric_params={"V": the variance of each feature}, for example X.var(axis=0)',
+    "mahalanobis": (
+        'metric_params={"VI": the inverse of the covariance of the features}, for example '
+        "np.linalg.inv(np.cov(X.T))"
+    ),
+}
 
 
 class Geodesics(NamedTuple):
@@ -30,7 +42,9 @@ class Geodesics(NamedTuple):
     ``landmarks`` are positions among the points, and ``distances`` has a row per point and a column
     per landmark. ``n_neighbors`` is that of the graph, ``n_parts`` how many parts it fell into
     before they were joined. ``n_cut`` is how many short cuts were taken out of it, and ``uncut``
-    the residual variance that the best graph with all its edges has.
+    the residual variance that the best graph with all its edges has. ``unsettled`` is the share of
+    the variance of distances between landmarks that is another with about half as many neighbours,
+    NaN if nobody looked, and ``local_dimension`` in how many directions neighbours lie.
     """
 
     landmarks: np.ndarray
@@ -39,6 +53,8 @@ class Geodesics(NamedTuple):
     n_parts: int
     n_cut: int = 0
     uncut: float = 0.0
+    unsettled: float = np.nan
+    local_dimension: float = np.nan
 
     @property
     def between_landmarks(self):
@@ -63,23 +79,79 @@ class NeighborSearch:
         As for `sklearn.neighbors.NearestNeighbors`.
     seed : int, default=0
         Of the approximate search.
+    metric_params : dict or None, default=None
+        Further arguments of the metric.
+
+    Raises
+    ------
+    ValueError
+        If the metric cannot measure the distance between two points, or X is too large or too
+        small for it.
     """
 
-    def __init__(self, X, n_neighbors, metric="euclidean", seed=0):
+    def __init__(self, X, n_neighbors, metric="euclidean", seed=0, metric_params=None):
+        check_range(X)
+        self.X = X
         self.n_neighbors = min(n_neighbors, len(X) - 1)
+        self.given = f"metric={metric!r} with metric_params={metric_params!r}"
+        self.metric, self.metric_params = self._checked(metric, metric_params)
         large = len(X) > SMALL and X.shape[1] > FEW_DIMENSIONS
-        self.is_approximate = large and find_spec("pynndescent") is not None
+        self.is_approximate = large and self._is_known_to_pynndescent()
         if self.is_approximate:
             from pynndescent import NNDescent
 
             width = self.n_neighbors + 1  # a point is its own first neighbour
             self.index = NNDescent(X, metric, n_neighbors=width, random_state=seed, n_jobs=1)
         else:
-            from sklearn.neighbors import NearestNeighbors  # longer to import than all of ours
+            self.index = self._exact()
 
-            self.index = NearestNeighbors(n_neighbors=max(self.n_neighbors, 1), metric=metric).fit(
-                X
-            )
+    def _checked(self, metric, metric_params):
+        """Return the metric and its arguments by the names that all of scikit-learn knows."""
+        metric = ALIASES.get(metric, metric) if isinstance(metric, str) else metric
+        params = dict(metric_params or {})
+        if metric in NEEDED and not params:
+            raise ValueError(f"{self.given} is not complete. Give {NEEDED[metric]}.")
+        with self._named_errors():
+            if metric == "mahalanobis" and "V" in params:
+                params = {"VI": np.linalg.inv(params["V"])}
+        return metric, params
+
+    @contextmanager
+    def _named_errors(self):
+        try:
+            yield
+        except SystemError as error:  # trees raise it when a distance is negative or NaN
+            raise self._no_metric() from error
+        except (TypeError, ValueError, np.linalg.LinAlgError) as error:
+            raise ValueError(
+                f"{self.given} cannot measure distances between rows of {self.X.shape[1]} "
+                f"features: {error}"
+            ) from error
+
+    def _no_metric(self):
+        return ValueError(
+            f"{self.given} gives distances that are negative or not finite. Distances between any "
+            "two rows should be numbers of at least 0."
+        )
+
+    def _is_known_to_pynndescent(self):
+        if find_spec("pynndescent") is None or self.metric_params or callable(self.metric):
+            return False
+        from pynndescent.distances import named_distances
+
+        return self.metric in named_distances
+
+    def _exact(self):
+        from sklearn.neighbors import NearestNeighbors  # longer to import than all of ours
+
+        params = self.metric_params.copy()
+        p = params.pop("p", 2) if self.metric == "minkowski" else 2
+        index = NearestNeighbors(
+            n_neighbors=max(self.n_neighbors, 1), metric=self.metric, p=p, metric_params=params
+        )
+        with self._named_errors():
+            index.fit(self.X).kneighbors(self.X[:1], 1)  # some errors come with the first distance
+        return index
 
     def among(self):
         """Return distances and positions of the neighbours of each point, itself excluded."""
@@ -87,8 +159,22 @@ class NeighborSearch:
             return np.empty((1, 0)), np.empty((1, 0), dtype=int)
         if self.is_approximate:
             positions, distances = self.index.neighbor_graph
-            return distances[:, 1:].astype(float), positions[:, 1:]
-        return self.index.kneighbors()
+            distances, positions = distances[:, 1:].astype(float), positions[:, 1:]
+        else:
+            distances, positions = self.index.kneighbors()
+        if not (distances >= 0).all() or not np.isfinite(distances).all():
+            raise self._no_metric()
+        return distances, positions
+
+    def coordinates(self):
+        """Return coordinates of the points in which the metric is nearly Euclidean."""
+        if self.metric == "seuclidean":
+            return self.X / np.sqrt(self.metric_params["V"])
+        if self.metric == "mahalanobis":
+            return self.X @ np.linalg.cholesky(self.metric_params["VI"])
+        if self.metric == "cosine":
+            return normalize(self.X)
+        return self.X
 
     def of(self, X, n_neighbors=None):
         """Return distances and positions of the nearest points of each row of X."""
@@ -99,14 +185,16 @@ class NeighborSearch:
         return self.index.kneighbors(X, k)
 
 
-def landmark_geodesics(X, search, n_neighbors, n_landmarks, seed, n_components, metric="euclidean"):
+def landmark_geodesics(X, search, n_neighbors, n_landmarks, seed, n_components):
     """Return geodesic distances from landmarks to all points.
 
     With more neighbours paths zig-zag less and the distances are better, until the graph has short
     cuts through the space between the folds of the data. Then they are not flat any more: their
     residual variance is ten times as large or more. So "auto" starts at 18 neighbours, and tries
-    fewer while that makes the distances much flatter. If none is flat, or only with few neighbours,
-    it looks for single short cuts, and takes them out if that helps.
+    fewer while that makes the distances much flatter. But with too few the graph is torn open where
+    points happen to be sparse, and a closed surface torn open is flat, too: the edges for want of
+    which it is torn are put back first. If none is flat, or only with few neighbours, it looks for
+    single short cuts, and takes them out if that helps.
 
     Parameters
     ----------
@@ -120,40 +208,146 @@ def landmark_geodesics(X, search, n_neighbors, n_landmarks, seed, n_components, 
     seed : int
     n_components : int
         Dimension in which the distances should be flat, for "auto".
-    metric : str or callable, default="euclidean"
 
     Returns
     -------
     geodesics : Geodesics
     """
-    neighbors = search.among()
-    counts = CANDIDATES if n_neighbors == "auto" else (n_neighbors,)
-    counts = sorted({min(k, search.n_neighbors) for k in counts}, reverse=True)
-    whole, best, least = {}, None, np.inf
-    for k in counts:
-        whole[k] = neighborhood_graph(X, *(part[:, :k] for part in neighbors), metric)
-        geodesics = Geodesics(*landmark_distances(whole[k][0], n_landmarks, seed), k, whole[k][1])
-        residual = geodesics.residual_variance(n_components)
-        if best is None or residual < least / 2:
-            best, least = geodesics, residual
-        if least <= FLAT:
-            break
-    uncut = least
-    if n_neighbors != "auto" or (uncut <= CURVED and best.n_neighbors > SPARSE):
-        return best
-    for k, (graph, n_parts) in whole.items():
-        cut, n_cut = without_short_cuts(graph, max_common=max((k - 6) // 2, 0))
-        if n_cut == 0:
-            continue
-        found = landmark_distances(cut, n_landmarks, seed)
-        geodesics = Geodesics(*found, k, n_parts, n_cut, uncut)
-        residual = geodesics.residual_variance(n_components)
-        if residual < min(least / 1.5, CURVED):
-            best, least = geodesics, residual
-    return best
+    graphs = _Graphs(X, search, n_landmarks, seed, n_components)
+    if n_neighbors != "auto":
+        k = min(n_neighbors, search.n_neighbors)
+        return graphs.geodesics(k, *graphs.graph(k))[0]
+    counts = sorted({min(k, search.n_neighbors) for k in CANDIDATES}, reverse=True)
+    best, least = graphs.flattest(counts)
+    if least > CURVED or best.n_neighbors <= SPARSE:
+        best, least = graphs.without_short_cuts(best, least)
+    return best if least <= CURVED else best._replace(unsettled=graphs.unsettled())
 
 
-def neighborhood_graph(X, distances, positions, metric="euclidean"):
+class _Graphs:
+    """Graphs of more or fewer neighbours, and the geodesic distances over them."""
+
+    def __init__(self, X, search, n_landmarks, seed, n_components):
+        self.X = X
+        self.search = search
+        self.n_landmarks = n_landmarks
+        self.seed = seed
+        self.n_components = n_components
+        self.neighbors = search.among()
+        self.dimension = local_dimension(self.neighbors[0])
+        self.graphs = {}
+
+    def graph(self, k, edges=None):
+        """Return the graph of k nearest neighbours and more edges, and into how many parts it fell.
+
+        The last one of each k is kept.
+        """
+        nearest = (array[:, :k] for array in self.neighbors)
+        metric = self.search.metric, self.search.metric_params
+        self.graphs[k] = neighborhood_graph(self.X, *nearest, *metric, edges)
+        return self.graphs[k]
+
+    def geodesics(self, k, graph, n_parts):
+        """Return the distances over a graph, and how far they are from flat."""
+        found = landmark_distances(graph, self.n_landmarks, self.seed)
+        geodesics = Geodesics(*found, k, n_parts, local_dimension=self.dimension)
+        return geodesics, geodesics.residual_variance(self.n_components)
+
+    def torn(self, geodesics):
+        """Return the edges for want of which a graph is torn, or None."""
+        coordinates = self.search.coordinates()
+        return torn_edges(self.dense, geodesics.distances, coordinates, self.n_components)
+
+    def flattest(self, counts):
+        """Return the distances that are flat enough with the most neighbours, and how flat."""
+        self.dense, n_parts = self.graph(counts[0])
+        best, least = self.geodesics(counts[0], self.dense, n_parts)
+        self.first = self.half = best
+        for k in counts[1:]:
+            if least <= FLAT:
+                break
+            geodesics, residual = self.geodesics(k, *self.graph(k))
+            self.half = geodesics if k >= HALF else self.half
+            if residual < least / 2:
+                geodesics, residual = self.mended(geodesics, residual)
+            if residual < least / 2:
+                best, least = geodesics, residual
+        return best, least
+
+    def mended(self, geodesics, residual):
+        """Return the distances over a graph that is not torn any more, and how flat they are."""
+        edges = self.torn(geodesics)
+        if edges is None:
+            return geodesics, residual
+        k = geodesics.n_neighbors
+        return self.geodesics(k, *self.graph(k, edges))
+
+    def without_short_cuts(self, best, least):
+        """Return distances without single short cuts where they are flat, else the best so far."""
+        uncut = least
+        for k, (graph, n_parts) in self.graphs.items():
+            cut, n_cut = without_short_cuts(graph, max_common=max((k - 6) // 2, 0))
+            if n_cut == 0:
+                continue
+            geodesics, residual = self.geodesics(k, cut, n_parts)
+            if residual < min(least / 1.5, CURVED):
+                edges = self.torn(geodesics)
+                if edges is not None:
+                    cut = cut.maximum(edges)
+                    geodesics, residual = self.geodesics(k, cut, n_parts)
+            if residual < min(least / 1.5, CURVED):
+                n_cut = (graph.astype(bool) > cut.astype(bool)).nnz // 2
+                best, least = geodesics._replace(n_cut=n_cut, uncut=uncut), residual
+        return best, least
+
+    def unsettled(self):
+        """Return in how much of their variance distances differ with about half the neighbours.
+
+        NaN if there are too few points for that.
+        """
+        if self.half is self.first:
+            return np.nan
+        half, _ = self.mended(self.half, None)
+        return disagreement(self.first, half)
+
+
+def disagreement(one, other):
+    """Return the share of the variance of distances in which two graphs of points differ.
+
+    Parameters
+    ----------
+    one, other : Geodesics
+        Of the same points. Distances from the landmarks of one to those of the other count.
+
+    Returns
+    -------
+    share : float
+    """
+    return unexplained(one.distances[other.landmarks], other.distances[one.landmarks].T)
+
+
+def local_dimension(distances):
+    """Return in how many directions neighbours lie, by maximum likelihood.
+
+    Levina & Bickel (2004), Maximum likelihood estimation of intrinsic dimension.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_points, n_neighbors)
+        To the neighbours of each point, in increasing order.
+
+    Returns
+    -------
+    dimension : float
+        NaN for fewer than 3 neighbours, or if all are at the same distance.
+    """
+    n_neighbors = distances.shape[1]
+    nonzero = distances[distances[:, :1].ravel() > 0] if n_neighbors > 2 else distances[:0]
+    logs = np.log(nonzero[:, -1:] / nonzero)
+    return float((n_neighbors - 2) / logs.sum(axis=1).mean()) if logs.any() else np.nan
+
+
+def neighborhood_graph(X, distances, positions, metric="euclidean", metric_params=None, edges=None):
     """Return the symmetric graph of nearest neighbours, and how many parts it fell into.
 
     Parts are joined: each one to the point nearest to it, until they are all connected.
@@ -164,6 +358,9 @@ def neighborhood_graph(X, distances, positions, metric="euclidean"):
     distances, positions : ndarray of shape (n_points, n_neighbors)
         Of the neighbours of each point.
     metric : str or callable, default="euclidean"
+    metric_params : dict or None, default=None
+    edges : csr_array of shape (n_points, n_points) or None, default=None
+        More edges, as of neighbours.
 
     Returns
     -------
@@ -173,82 +370,32 @@ def neighborhood_graph(X, distances, positions, metric="euclidean"):
     n, k = distances.shape
     # Positions of 32 bits: dijkstra of scipy 1.13 takes no others.
     ends, first = positions.ravel().astype(np.int32), np.arange(n + 1, dtype=np.int32) * k
-    graph = csr_array((np.maximum(distances.ravel(), TINY), ends, first), shape=(n, n))
+    shortest = TINY * (distances.max(initial=0.0) or 1.0)
+    graph = apart = csr_array((np.maximum(distances.ravel(), shortest), ends, first), shape=(n, n))
     n_parts, part = connected_components(graph, directed=False)
     n_left = n_parts
     while n_left > 1:
-        graph = graph + _shortest_links(X, part, n_left, metric)
+        graph = graph + _shortest_links(X, part, n_left, shortest, metric, metric_params)
         n_left, part = connected_components(graph, directed=False)
+    if edges is not None:  # where links were, nobody saw that edges were missing: they stay
+        n_parts, _ = connected_components(apart.maximum(edges), directed=False)
+        graph = graph.maximum(edges)
     return graph.maximum(graph.T).tocsr(), n_parts
 
 
-def _shortest_links(X, part, n_parts, metric):
+def _shortest_links(X, part, n_parts, shortest, metric, metric_params):
     """Return a graph in which each part is linked to the point outside that is nearest to it."""
     links = []
     for label in range(n_parts):
         inside, outside = np.flatnonzero(part == label), np.flatnonzero(part != label)
-        nearest, distances = pairwise_distances_argmin_min(X[inside], X[outside], metric=metric)
+        nearest, distances = pairwise_distances_argmin_min(
+            X[inside], X[outside], metric=metric, metric_kwargs=metric_params
+        )
         i = distances.argmin()
-        links.append((inside[i], outside[nearest[i]], max(distances[i], TINY)))
+        links.append((inside[i], outside[nearest[i]], max(distances[i], shortest)))
     starts, ends, lengths = map(np.array, zip(*links, strict=True))
     edges = (lengths, (starts.astype(np.int32), ends.astype(np.int32)))
     return csr_array(edges, shape=(len(X), len(X)))
-
-
-def without_short_cuts(graph, max_common):
-    """Return a graph without the edges that look like short cuts, and how many those were.
-
-    Neighbours on a surface have neighbours in common, and without the edge between them the way
-    from one to the other is not much longer. A short cut is an edge whose ends have few neighbours
-    in common and are far apart without it. The edges of the minimum spanning tree stay, so the
-    graph remains connected.
-
-    Parameters
-    ----------
-    graph : csr_array of shape (n_points, n_points)
-        Symmetric and connected.
-    max_common : int
-        How many neighbours the ends of a short cut have in common, at most.
-
-    Returns
-    -------
-    graph : csr_array of shape (n_points, n_points)
-    n_cut : int
-    """
-    edges = triu(graph, format="coo")
-    linked = graph.astype(bool).astype(np.int32)
-    doubtful = _entries(linked @ linked, edges.row, edges.col) <= max_common
-    if doubtful.sum() > FEW * len(doubtful):
-        return graph, 0
-    starts, ends, lengths = edges.row[doubtful], edges.col[doubtful], edges.data[doubtful]
-    sound = _symmetric(edges, ~doubtful)
-    cut = np.zeros(len(starts), dtype=bool)
-    order = np.argsort(starts)  # one search for all edges from a point
-    for some in np.array_split(order, max(len(order) // 100, 1)):
-        if len(some) == 0:
-            continue
-        points, which = np.unique(starts[some], return_inverse=True)
-        longest = DETOUR * lengths[some]
-        around = dijkstra(sound, indices=points, limit=longest.max())[which, ends[some]]
-        cut[some] = around > longest
-    tree = minimum_spanning_tree(graph)
-    cut &= _entries(tree + tree.T, starts, ends) == 0
-    kept = np.ones(edges.nnz, dtype=bool)
-    kept[np.flatnonzero(doubtful)[cut]] = False
-    return _symmetric(edges, kept), int(cut.sum())
-
-
-def _entries(matrix, rows, columns):
-    """Return single entries of a sparse matrix, whichever kind of array scipy makes of them."""
-    entries = csr_array(matrix)[rows, columns]
-    return np.ravel(entries.toarray() if issparse(entries) else entries)
-
-
-def _symmetric(edges, chosen):
-    """Return the graph of some edges, each given in one direction."""
-    half = (edges.data[chosen], (edges.row[chosen], edges.col[chosen]))
-    graph = coo_array(half, shape=edges.shape).tocsr()
-    return graph + graph.T.tocsr()
 
 
 def landmark_distances(graph, n_landmarks, seed):
@@ -314,7 +461,7 @@ def landmark_mds(between, distances, n_components):
     return codes
 
 
-def distances_through(search, distances, X, n_neighbors=None):
+def distances_through(search, distances, X, n_neighbors=None, unit=1.0):
     """Return the geodesic distances from landmarks to further rows.
 
     The shortest way over one of the nearest points, as of `sklearn.manifold.Isomap.transform`.
@@ -328,16 +475,18 @@ def distances_through(search, distances, X, n_neighbors=None):
     X : ndarray of shape (n_rows, n_features)
     n_neighbors : int or None, default=None
         How many of the nearest points; None for as many as the search is for.
+    unit : float, default=1.0
+        What the distances returned are measured in.
 
     Returns
     -------
     distances : ndarray of shape (n_rows, n_landmarks), float32
     """
     out = np.empty((len(X), distances.shape[1]), dtype=np.float32)
-    distances = distances.astype(np.float32)
+    distances = (distances / unit).astype(np.float32)
     for rows in gen_batches(len(X), ROWS_AT_A_TIME):
         steps, points = search.of(X[rows], n_neighbors)
-        steps = steps.astype(np.float32)
+        steps = (steps / unit).astype(np.float32)
         ways = steps[:, :1] + distances[points[:, 0]]
         for step, point in zip(steps.T[1:], points.T[1:], strict=True):
             np.minimum(ways, step[:, None] + distances[point], out=ways)
@@ -369,10 +518,29 @@ def nearest_distance(X):
 
 def unexplained(a, b):
     """Return 1 - r², r being the correlation of two arrays; 0 where there is nothing to explain."""
-    a, b = np.ravel(a), np.ravel(b)
-    a, b = a - a.mean(), b - b.mean()
-    total = a @ a
-    if total <= np.finfo(float).tiny:
+    a, b = _standardised(a), _standardised(b)
+    if not a.any():
         return 0.0
-    norm = total * (b @ b)
-    return float(1 - (a @ b) ** 2 / norm) if norm > 0 else 1.0
+    return float(1 - (a @ b) ** 2) if b.any() else 1.0
+
+
+def _standardised(array):
+    """Return an array as a vector of mean 0 and length 1; of zeros if all values are the same."""
+    array = np.ravel(array)
+    array = array / (np.abs(array).max() or 1.0)  # squares of very large or small values are none
+    array = array - array.mean()
+    norm = np.linalg.norm(array)
+    return array / norm if norm > 1e-14 * np.sqrt(len(array)) else np.zeros(len(array))
+
+
+def check_range(X):
+    """Raise ValueError if the distances between rows cannot be squared.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    """
+    check_scale(moments(X)[1], X.dtype)
+    spread = float((X.max(axis=0) / 2 - X.min(axis=0) / 2).max())
+    if spread > 0 and spread**2 <= np.finfo(X.dtype).tiny:  # moments take it for no variance
+        check_scale(spread, X.dtype)
