@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree, shortest_path
@@ -8,21 +10,20 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import Isomap
 from sklearn.neighbors import NearestNeighbors, kneighbors_graph
 
-from sklearn_ae import _neighbor_graph
 from sklearn_ae._neighbor_graph import (
     CANDIDATES,
-    DETOUR,
-    FEW,
     NeighborSearch,
+    disagreement,
     distances_through,
     landmark_distances,
     landmark_geodesics,
     landmark_mds,
+    local_dimension,
     nearest_distance,
     neighborhood_graph,
     unexplained,
-    without_short_cuts,
 )
+from sklearn_ae._neighbor_graph.short_cuts import DETOUR, FEW, without_short_cuts
 
 METRICS = {
     "euclidean": "euclidean",
@@ -59,7 +60,7 @@ def sheet(n_samples=1000, seed=0):
 def geodesics_of(X, n_neighbors=10, n_landmarks=64, seed=0, metric="euclidean", n_components=2):
     most = CANDIDATES[0] if n_neighbors == "auto" else n_neighbors
     search = NeighborSearch(X, most, metric)
-    return landmark_geodesics(X, search, n_neighbors, n_landmarks, seed, n_components, metric)
+    return landmark_geodesics(X, search, n_neighbors, n_landmarks, seed, n_components)
 
 
 def graph_of(X, n_neighbors=5, metric="euclidean"):
@@ -192,6 +193,84 @@ def test_points_so_close_that_their_distance_rounds_to_zero_are_joined():
     assert np.isfinite(geodesics_of(X, 2).distances).all()
 
 
+# --- metrics that need more than a name
+
+
+WIDE = table(50) @ [[4, 1, 0], [0, 1, 0.5], [0, 0, 0.2]]
+COVARIANCE = np.cov(WIDE.T)
+INVERSE = np.linalg.inv(COVARIANCE)
+LIKE = {
+    "seuclidean": ("seuclidean", {"V": WIDE.var(axis=0)}, WIDE / WIDE.std(axis=0), 2),
+    "VI": ("mahalanobis", {"VI": INVERSE}, WIDE @ np.linalg.cholesky(INVERSE), 2),
+    "V": ("mahalanobis", {"V": COVARIANCE}, WIDE @ np.linalg.cholesky(INVERSE), 2),
+    "minkowski": ("minkowski", {"p": 1}, WIDE, 1),
+    "p": ("p", {"p": 3, "w": np.array([1.0, 8.0, 27.0])}, WIDE * [1, 2, 3], 3),
+    "own": (lambda a, b, factor: factor * np.abs(a - b).sum(), {"factor": 2}, 2 * WIDE, 1),
+}
+
+
+@pytest.mark.parametrize("n_neighbors", [1, 6, "auto"])  # of one neighbour each there are parts
+@pytest.mark.parametrize(("metric", "params", "scaled", "p"), LIKE.values(), ids=LIKE)
+def test_distances_by_a_metric_with_arguments_are_those_of_data_that_are_scaled(
+    metric, params, scaled, p, n_neighbors
+):
+    found, expected = (
+        landmark_geodesics(search.X, search, n_neighbors, 20, 0, 2)
+        for search in (
+            NeighborSearch(WIDE, 18, metric, metric_params=params),
+            NeighborSearch(scaled, 18, "minkowski", metric_params={"p": p}),
+        )
+    )
+    np.testing.assert_array_equal(found.landmarks, expected.landmarks)
+    np.testing.assert_allclose(found.distances, expected.distances)
+
+
+NOT_A_METRIC = {
+    "no V": ("seuclidean", None, r'Give metric_params=\{"V": the variance of each feature\}'),
+    "no VI": ("mahalanobis", {}, r'Give metric_params=\{"VI": the inverse of the covariance'),
+    "short V": ("seuclidean", {"V": [1.0]}, "rows of 3 features"),
+    "short VI": ("mahalanobis", {"VI": np.eye(2)}, "rows of 3 features"),
+    "singular V": ("mahalanobis", {"V": np.zeros((3, 3))}, "Singular matrix"),
+    "not an argument": ("euclidean", {"q": 1}, "unexpected keyword argument 'q'"),
+    "no name": ("bogus", None, "rows of 3 features"),
+    "negative VI": ("mahalanobis", {"VI": -np.eye(3)}, "negative or not finite"),
+    "negative": (lambda a, b: -1.0, None, "negative or not finite"),
+    "not finite": ("correlation", None, "negative or not finite"),  # of rows of equal values
+}
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in sqrt")
+@pytest.mark.parametrize(("metric", "params", "message"), NOT_A_METRIC.values(), ids=NOT_A_METRIC)
+def test_what_is_no_metric_is_refused_by_name_and_arguments(metric, params, message):
+    names = f"metric={re.escape(repr(metric))} with metric_params={re.escape(repr(params))}"
+    with pytest.raises(ValueError, match=f"(?s){names} .*{message}"):
+        NeighborSearch(np.unique(table().round(), axis=0), 5, metric, 0, params).among()
+
+
+# --- scale
+
+
+@pytest.mark.parametrize("exponent", [-490, -120, 120, 500])
+def test_distances_scale_with_the_data(exponent):
+    factor = 2.0**exponent
+    X = roll()
+    geodesics, scaled = (geodesics_of(data, "auto") for data in (X, factor * X))
+    np.testing.assert_array_equal(scaled.landmarks, geodesics.landmarks)
+    np.testing.assert_array_equal(scaled.distances, factor * geodesics.distances)
+    assert scaled.residual_variance(2) == pytest.approx(geodesics.residual_variance(2))
+
+
+@pytest.mark.parametrize(
+    ("factor", "dtype"),
+    [(1e-300, float), (5e-324, float), (1e160, float), (1e-30, np.float32), (1e25, np.float32)],
+)
+def test_data_whose_distances_cannot_be_squared_are_refused(factor, dtype):
+    X = (factor * table()).astype(dtype)
+    for some in (X, np.column_stack([X, np.ones(60, dtype=dtype)])) if factor < 1 else (X,):
+        with pytest.raises(ValueError, match=r"variance of X, .* squared, is out of the range"):
+            NeighborSearch(some, 5)
+
+
 # --- landmarks
 
 
@@ -279,7 +358,7 @@ def test_distances_of_the_points_themselves_are_their_own():
 
 @pytest.mark.parametrize("rows_at_a_time", [30, 1000])
 def test_distances_of_further_rows_lead_over_their_nearest_points(rows_at_a_time, monkeypatch):
-    monkeypatch.setattr("sklearn_ae._neighbor_graph.ROWS_AT_A_TIME", rows_at_a_time)
+    monkeypatch.setattr("sklearn_ae._neighbor_graph.geodesics.ROWS_AT_A_TIME", rows_at_a_time)
     X, new = roll(), roll(100, seed=1)
     distances = geodesics_of(X, 6).distances
     steps, points = NearestNeighbors(n_neighbors=6).fit(X).kneighbors(new)
@@ -341,6 +420,32 @@ def test_unexplained_variance_is_one_minus_the_square_of_the_correlation():
     assert unexplained(a, 3 - 2 * a) == pytest.approx(0, abs=1e-12)
     assert unexplained(a, np.ones_like(a)) == 1
     assert unexplained(np.ones_like(a), b) == 0
+    assert unexplained(1e-200 * a, 1e200 * b) == pytest.approx(expected)
+    assert unexplained(0.1 * np.ones(7), b[:7, 0]) == 0
+
+
+@pytest.mark.parametrize("n_dimensions", [1, 2, 3])
+def test_local_dimension_is_that_of_a_cube(n_dimensions):
+    X = np.random.RandomState(0).uniform(size=(2000, n_dimensions)) @ table(n_dimensions, 8)
+    distances, _ = NeighborSearch(X, 18).among()
+    assert local_dimension(distances) == pytest.approx(n_dimensions, rel=0.15)
+
+
+@pytest.mark.parametrize("distances", [np.ones((5, 2)), np.ones((5, 9)), np.zeros((5, 9))])
+def test_local_dimension_of_too_few_or_equal_distances_is_not_known(distances):
+    assert np.isnan(local_dimension(distances))
+
+
+def test_distances_over_graphs_that_differ_little_disagree_little():
+    X = sheet()
+    dense, sparse = geodesics_of(X, 18), geodesics_of(X, 8)
+    assert 0 < disagreement(dense, sparse) < 0.01
+    assert disagreement(dense, dense) == pytest.approx(0)
+
+
+def test_distances_over_graphs_with_and_without_short_cuts_disagree():
+    X = roll(1000, noise=0.5)
+    assert disagreement(geodesics_of(X, 18), geodesics_of(X, "auto")) > 0.2
 
 
 @pytest.mark.parametrize("seed", [2, 3, 4])
@@ -508,7 +613,9 @@ def many():
     X += 0.1 * random_state.normal(size=X.shape)
     new = X[:300] + 0.05 * random_state.normal(size=(300, 16))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_neighbor_graph, "SMALL", 3_000)  # as many as are searched exactly by default
+        patch.setattr(
+            "sklearn_ae._neighbor_graph.search.SMALL", 3_000
+        )  # as many as are searched exactly by default
         return X, new, [NeighborSearch(X, 10, seed=5) for _ in range(2)]
 
 

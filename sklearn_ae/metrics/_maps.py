@@ -88,6 +88,7 @@ def geodesic_correlation(
     *,
     metric="euclidean",
     random_state=0,
+    metric_params=None,
 ):
     """Correlation of distances in an embedding with geodesic distances in the data.
 
@@ -109,7 +110,7 @@ def geodesic_correlation(
         Embedding of the same rows; its distances are Euclidean.
     n_neighbors : int or "auto", default=10
         Of each row in the graph. "auto" starts at 18, and tries fewer where that makes the
-        geodesic distances much flatter in n_components dimensions.
+        geodesic distances much flatter in n_components dimensions without tearing the graph open.
     n_landmarks : int, default=64
         How many rows distances are measured from. They are far from each other.
     method : {"spearman", "pearson"}, default="spearman"
@@ -119,6 +120,8 @@ def geodesic_correlation(
         Of X, as for `sklearn.neighbors.NearestNeighbors`.
     random_state : int, RandomState or None, default=0
         Where the choice of landmarks starts.
+    metric_params : dict or None, default=None
+        Further arguments of the metric, for example ``{"V": X.var(axis=0)}`` for "seuclidean".
 
     Returns
     -------
@@ -157,7 +160,9 @@ def geodesic_correlation(
     """
     if method not in CORRELATIONS:
         raise ValueError(f"method={method!r} is not known. Use one of {sorted(CORRELATIONS)}.")
-    in_X, in_Z = _landmark_distances(X, Z, n_neighbors, n_landmarks, metric, random_state)
+    in_X, in_Z = _landmark_distances(
+        X, Z, n_neighbors, n_landmarks, metric, random_state, metric_params
+    )
     for name, distances in (("X", in_X), ("Z", in_Z)):
         if np.ptp(distances) == 0:
             raise ValueError(
@@ -167,7 +172,16 @@ def geodesic_correlation(
     return float(CORRELATIONS[method](in_X.ravel(), in_Z.ravel()).statistic)
 
 
-def residual_variance(X, Z, n_neighbors=10, n_landmarks=64, *, metric="euclidean", random_state=0):
+def residual_variance(
+    X,
+    Z,
+    n_neighbors=10,
+    n_landmarks=64,
+    *,
+    metric="euclidean",
+    random_state=0,
+    metric_params=None,
+):
     """Share of the variance of geodesic distances that an embedding leaves unexplained.
 
     That is 1 - r², r being Pearson's correlation of the distances in the embedding with the
@@ -185,13 +199,15 @@ def residual_variance(X, Z, n_neighbors=10, n_landmarks=64, *, metric="euclidean
         Embedding of the same rows; its distances are Euclidean.
     n_neighbors : int or "auto", default=10
         Of each row in the graph. "auto" starts at 18, and tries fewer where that makes the
-        geodesic distances much flatter in n_components dimensions.
+        geodesic distances much flatter in n_components dimensions without tearing the graph open.
     n_landmarks : int, default=64
         How many rows distances are measured from. They are far from each other.
     metric : str or callable, default="euclidean"
         Of X, as for `sklearn.neighbors.NearestNeighbors`.
     random_state : int, RandomState or None, default=0
         Where the choice of landmarks starts.
+    metric_params : dict or None, default=None
+        Further arguments of the metric, for example ``{"V": X.var(axis=0)}`` for "seuclidean".
 
     Returns
     -------
@@ -226,7 +242,10 @@ def residual_variance(X, Z, n_neighbors=10, n_landmarks=64, *, metric="euclidean
     2 0.001
     3 0.001
     """
-    return unexplained(*_landmark_distances(X, Z, n_neighbors, n_landmarks, metric, random_state))
+    distances = _landmark_distances(
+        X, Z, n_neighbors, n_landmarks, metric, random_state, metric_params
+    )
+    return unexplained(*distances)
 
 
 def continuity(X, Z, *, n_neighbors=5, metric="euclidean"):
@@ -379,7 +398,7 @@ def neighborhood_preservation(X, Z, n_neighbors=10, *, metric="euclidean", adjus
     return (share - chance) / (1 - chance) if adjusted else share
 
 
-def _landmark_distances(X, Z, n_neighbors, n_landmarks, metric, random_state):
+def _landmark_distances(X, Z, n_neighbors, n_landmarks, metric, random_state, metric_params):
     """Return the distances of all rows from the landmarks: along X, and straight in Z."""
     X, Z = _check_pair(X, Z)
     _check_metric(metric)
@@ -396,10 +415,8 @@ def _landmark_distances(X, Z, n_neighbors, n_landmarks, metric, random_state):
             "Pass X with at least two different rows."
         )
     largest = CANDIDATES[0] if n_neighbors == "auto" else n_neighbors
-    search = NeighborSearch(points, largest, metric, seed)
-    geodesics = landmark_geodesics(
-        points, search, n_neighbors, n_landmarks, seed, Z.shape[1], metric
-    )
+    search = NeighborSearch(points, largest, metric, seed, metric_params)
+    geodesics = landmark_geodesics(points, search, n_neighbors, n_landmarks, seed, Z.shape[1])
     landmarks = first[geodesics.landmarks]
     return geodesics.distances[point.ravel()], cdist(Z, Z[landmarks])
 

@@ -2,8 +2,13 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import cdist, pdist
+from sklearn.base import BaseEstimator
+from sklearn.datasets import make_swiss_roll
+from sklearn.decomposition import PCA
+from sklearn.metrics import r2_score
 from torch import nn
 
+from sklearn_ae import GeodesicAutoencoder
 from sklearn_ae._estimators.geodesic.following import (
     DELTA,
     FollowingObjective,
@@ -260,3 +265,55 @@ def test_pseudo_huber_loss_is_quadratic_for_small_errors_and_linear_for_large_on
     torch.testing.assert_close(pseudo_huber(small), small**2 / (2 * DELTA), rtol=1e-3, atol=0)
     large = torch.tensor([10.0, -1000.0], dtype=torch.float64)
     torch.testing.assert_close(pseudo_huber(large), large.abs() - DELTA, rtol=1e-5, atol=0)
+
+
+# Whether a code follows to rows that it has not seen
+
+
+ROLL = make_swiss_roll(400, random_state=0)[0]
+
+
+class Noise(BaseEstimator):
+    """An embedder whose coordinates have nothing to do with the rows."""
+
+    def fit_transform(self, X, y=None):
+        return np.random.RandomState(0).normal(size=(len(X), 2))
+
+
+def follower(target, **params):
+    return GeodesicAutoencoder(target=target, random_state=0, **{"max_steps": 200} | params)
+
+
+def test_target_of_noise_is_not_followed_to_new_rows_and_that_is_said():
+    estimator = follower(Noise(), max_steps=400)
+    with pytest.warns(UserWarning, match=r"does not follow target=Noise\(\) to new rows: R² is -"):
+        estimator.fit(ROLL)
+    assert estimator.target_score_ < 0.1
+    everywhere = r2_score(estimator.target_embedding_, estimator.transform(ROLL))
+    assert everywhere > estimator.target_score_ + 0.1
+
+
+def test_target_that_is_followed_has_its_score_on_rows_held_out():
+    estimator = follower(PCA(2)).fit(ROLL)
+    codes = estimator.transform(ROLL)
+    everywhere = r2_score(estimator.target_embedding_, codes, multioutput="variance_weighted")
+    assert 0.95 < estimator.target_score_ < 1
+    assert estimator.target_score_ == pytest.approx(everywhere, abs=0.03)
+    assert estimator.target_score_ != pytest.approx(everywhere, abs=1e-6)
+
+
+def test_of_few_rows_none_is_held_out_and_there_is_no_score():
+    assert follower(PCA(2), max_steps=5).fit(ROLL[:40]).target_score_ is None
+
+
+@pytest.mark.filterwarnings("ignore:The geodesic distances are not those of a flat map")
+@pytest.mark.parametrize("exponent", [-400, -150, 150, 400])
+@pytest.mark.parametrize("target", [None, PCA(2)], ids=["geodesic", "target"])
+def test_code_is_in_the_units_of_very_large_or_small_data(target, exponent):
+    params = {"max_steps": 60, "hidden_layer_sizes": (16,), "n_landmarks": 16, "n_neighbors": 10}
+    data = 2.0**60 * ROLL[:150]  # trained on in double precision, as all that is far from 1
+    factor = 2.0**exponent
+    plain, scaled = (follower(target, **params).fit(some) for some in (data, factor * data))
+    codes, found = plain.transform(data), scaled.transform(factor * data) / factor
+    np.testing.assert_allclose(found, codes, atol=1e-6 * np.abs(codes).max())
+    assert scaled.score(factor * data) == pytest.approx(plain.score(data))

@@ -24,7 +24,10 @@ from sklearn_ae.architectures import MLP
 from sklearn_ae.metrics import geodesic_correlation, procrustes_score
 
 # Ten steps, which most tests take, make no map.
-pytestmark = pytest.mark.filterwarnings("ignore:The map may be creased")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The map may be creased"),
+    pytest.mark.filterwarnings("ignore:The code does not follow target"),
+]
 
 
 def roll(n_samples=1000, noise=0.0, seed=0):

@@ -98,6 +98,31 @@ def test_facts_are_told_in_units_of_the_data():
     assert guide.shift.tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("exponent", [-480, -200, 200, 480])
+@pytest.mark.parametrize("make", [geodesic, lambda X: embedding(PCA(2), X)], ids=["own", "pca"])
+def test_guide_of_very_large_or_small_values_is_that_of_others_in_another_unit(make, exponent):
+    factor = 2.0**exponent
+    guide, other = make(X), make(factor * X)
+    np.testing.assert_allclose(other.rows.guide, guide.rows.guide, rtol=1e-5, atol=1e-6)
+    assert other.unit == pytest.approx(factor * guide.unit)
+    assert other.nearest == pytest.approx(factor * guide.nearest)
+
+
+@pytest.mark.parametrize("factor", [5e-324, 1e-300, 1e-160, 1e160, 1e300])
+@pytest.mark.parametrize("make", [geodesic, lambda X: embedding(PCA(2), X)], ids=["own", "pca"])
+def test_values_that_cannot_be_squared_are_refused(make, factor):
+    with pytest.raises(ValueError, match=r"variance of X, .* squared, is out of .* Rescale X"):
+        make(factor * X)
+
+
+def test_metric_comes_with_its_arguments():
+    variance = X.var(axis=0)
+    guide = geodesic(metric="seuclidean", metric_params={"V": variance})
+    expected = geodesic(X / np.sqrt(variance))
+    np.testing.assert_allclose(guide.landmarks / np.sqrt(variance), expected.landmarks)
+    np.testing.assert_allclose(guide.rows.guide, expected.rows.guide, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(("n_components", "n_known"), [(1, 5), (2, 5), (7, 7)])
 def test_residual_variance_is_known_for_five_dimensions_and_all_components(n_components, n_known):
     residuals = geodesic(n_components=n_components).facts["geodesic_residual_variance_"]
@@ -199,9 +224,12 @@ def test_guide_is_the_embedding_centred_and_in_units_of_its_spread(target):
     guide = embedding(target)
     expected = target.fit_transform(X)
     np.testing.assert_array_equal(guide.facts["target_embedding_"], expected)
-    np.testing.assert_allclose(guide.rows.guide.mean(axis=0), 0, atol=1e-6)
-    assert guide.rows.guide.var(axis=0).mean() == pytest.approx(1, rel=1e-5)
-    np.testing.assert_allclose(guide.unit * guide.rows.guide + guide.shift, expected, atol=1e-5)
+    both = np.vstack([guide.rows.guide, guide.held_out.guide])
+    np.testing.assert_allclose(both.mean(axis=0), 0, atol=1e-6)
+    assert both.var(axis=0).mean() == pytest.approx(1, rel=1e-5)
+    for rows in (guide.rows, guide.held_out):
+        found = guide.unit * rows.guide + guide.shift
+        np.testing.assert_allclose(found, expected[rows.index], atol=1e-5)
     assert guide.landmarks is None
 
 
@@ -214,9 +242,33 @@ def test_coordinates_of_a_sample_are_those_of_its_rows():
 
 def test_target_sees_only_so_many_rows():
     guide = embedding(Given(first_columns), max_anchors=60)
-    assert len(first_columns.seen) == len(guide.rows) == 60
-    np.testing.assert_array_equal(first_columns.seen, X[guide.rows.index])
+    index = np.sort(np.concatenate([guide.rows.index, guide.held_out.index]))
+    assert len(index) == len(np.unique(index)) == 60
+    np.testing.assert_array_equal(first_columns.seen, X[index])
     assert guide.nearest == nearest_distance(first_columns.seen)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_held_out"), [(49, 0), (50, 10), (100, 10), (150, 15), (20_000, 1000)]
+)
+def test_a_tenth_of_the_rows_is_held_out_but_not_of_few(n_rows, n_held_out):
+    guide = embedding(Given(first_columns), bent_sheet(n_rows), max_anchors=30_000)
+    assert (0 if guide.held_out is None else len(guide.held_out)) == n_held_out
+    assert len(guide.rows) == n_rows - n_held_out
+
+
+def test_rows_held_out_are_equal_to_none_of_the_others():
+    repeated = np.tile(X[:60], (5, 1))
+    guide = embedding(Given(first_columns), repeated)
+    assert len(guide.held_out) == 5 * 10
+    seen, new = (repeated[rows.index] for rows in (guide.rows, guide.held_out))
+    assert cdist(seen, new).min() > 0
+
+
+def test_seed_chooses_the_rows_that_are_held_out():
+    first, again, other = (embedding(Given(first_columns), seed=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.held_out.index, again.held_out.index)
+    assert not np.array_equal(first.held_out.index, other.held_out.index)
 
 
 def test_target_is_copied():

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from ..._base import BaseAutoencoder
 from ..._training.random import borrowed_global_state
 from ..._validation import Whole, unchanged_on_error, warn_user
-from .alarms import alarms
+from .alarms import alarms, alarms_of_target
 from .fit import train_geodesic, train_geodesic_on
 from .recipe import GeodesicRecipe
 
@@ -25,6 +25,9 @@ NOTHING_KNOWN = dict.fromkeys(
         "stress_ratio_",
         "target_embedding_",
         "target_score_",
+        "_trained_score",
+        "_unsettled",
+        "_local_dimension",
     ]
 )
 # Training takes a number of steps, all rows take part, and its start is its own.
@@ -62,9 +65,9 @@ class GeodesicAutoencoder(BaseAutoencoder):
     n_neighbors : int or "auto", default="auto"
         Neighbours of each row in the graph. Too many make short cuts between the folds of the data,
         too few make detours or let the graph fall apart. "auto" takes 18, or fewer down to 5 if
-        that makes the distances much flatter. If only 5 or 6 do, it looks for single short cuts and
-        takes them out of a larger graph; if none does, it warns of it, too. More neighbours than
-        rows mean all of them.
+        that makes the distances much flatter without tearing open what 18 hold together, as a ring.
+        If only 5 or 6 do, it looks for single short cuts and takes them out of a larger graph; if
+        none does, it warns of it, too. More neighbours than rows mean all of them.
     n_landmarks : int, default=64
         Rows from which geodesic distances are measured: far from each other, and all over the data.
         More than `n_components`.
@@ -74,10 +77,13 @@ class GeodesicAutoencoder(BaseAutoencoder):
     target : estimator, default=None
         What makes the coordinates that the code follows instead of geodesic distances: an embedder
         with ``fit_transform``, as those of `sklearn.manifold`, of as many components. It is copied,
-        and seeded by `random_state` if it has no seed of its own. `n_neighbors`, `n_landmarks`
-        and `metric` then have no effect.
+        and seeded by `random_state` if it has no seed of its own. `n_neighbors`, `n_landmarks`,
+        `metric` and `metric_params` then have no effect.
     metric : str or callable, default="euclidean"
         Distance between neighbours, as for `sklearn.neighbors.NearestNeighbors`; not "precomputed".
+    metric_params : dict, default=None
+        Further arguments of the metric, for example ``{"V": X.var(axis=0)}`` for "seuclidean" or
+        ``{"VI": np.linalg.inv(np.cov(X.T))}`` for "mahalanobis".
     max_anchors : int, default=20_000
         How many rows, drawn at random, make up the graph, or are given to `target`. Paths to other
         rows lead over the nearest of these. With a `target`, other rows are not trained on.
@@ -148,7 +154,8 @@ class GeodesicAutoencoder(BaseAutoencoder):
     target_embedding_ : ndarray of shape (min(n_samples, max_anchors), n_components) or None
         The coordinates that the code was to follow. None without a `target`.
     target_score_ : float or None
-        R² with which it follows them on the rows trained on. None without a `target`.
+        R² with which it follows them on rows that are not trained on: a tenth of the different
+        rows, at least 10 and at most 1000. None without a `target`, or below 50 different rows.
     module_ : torch.nn.Module
         The net, with ``encode``, ``decode`` and ``forward``, which take tensors in the units of X.
     net_ : skorch.NeuralNet
@@ -176,8 +183,10 @@ class GeodesicAutoencoder(BaseAutoencoder):
     -----
     UserWarning
         With its number, if the graph fell into parts; if short cuts were taken out of it; if the
-        distances are not those of a flat map of so many components (residual variance above 0.02:
-        short cuts, a curved or closed surface, too few components); or if the map seems creased.
+        distances are not those of a flat map of so many components (residual variance above 0.02),
+        with what seems to be the cause: short cuts, a curved or closed surface, too few components,
+        or data that spreads in many directions; if the map seems creased; or if the code does not
+        follow a `target` to new rows.
 
     Notes
     -----
@@ -233,6 +242,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         "geodesic_weight": [Interval(Real, 0, None, closed="left")],
         "target": [HasMethods(["fit_transform", "get_params"]), None],
         "metric": [str, callable],
+        "metric_params": [dict, None],
         "max_anchors": [Whole(2)],
         "noise_level": [Interval(Real, 0, None, closed="left")],
         "max_steps": [Whole()],
@@ -247,6 +257,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         geodesic_weight=10.0,
         target=None,
         metric="euclidean",
+        metric_params=None,
         max_anchors=20_000,
         noise_level=1.0,
         hidden_layer_sizes=(64, 64, 64),
@@ -271,6 +282,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         self.geodesic_weight = geodesic_weight
         self.target = target
         self.metric = metric
+        self.metric_params = metric_params
         self.max_anchors = max_anchors
         self.noise_level = noise_level
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -373,5 +385,5 @@ class GeodesicAutoencoder(BaseAutoencoder):
 
     def _describe(self, X, weight):
         if self.target is not None:
-            return []
+            return list(alarms_of_target(vars(self), self.target))
         return list(alarms(vars(self), self.n_components))

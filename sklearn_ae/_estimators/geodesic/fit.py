@@ -59,7 +59,8 @@ def train_geodesic(recipe, X, weight, seed, tasks=None, before=None):
             break
     _, judgement, net = best
     module = net.module
-    module.set_frame(guide.unit * torch.eye(recipe.n_components), guide.shift)
+    turn = guide.unit * torch.eye(recipe.n_components, dtype=torch.float64)
+    module.set_frame(turn, guide.shift)
     if recipe.target is None:
         module.turn_code(*frame_of(codes_of(module, X), weight))
     return Trained(module, net, without_guide(recipe), seed, loop), guide.facts | judgement
@@ -100,6 +101,7 @@ def guided(recipe, X, weight, seed, unit):
             n_neighbors=recipe.n_neighbors,
             n_landmarks=recipe.n_landmarks,
             metric=recipe.metric,
+            metric_params=recipe.metric_params,
             unit=unit,
             **shared,
         )
@@ -158,11 +160,12 @@ def follow(recipe, guide, seed, loop, schedule, before=None, tasks=None):
 
 def judge(recipe, module, guide):
     """Return how creased a map is, as far as one can tell, and how well it follows."""
+    if guide.landmarks is None:
+        trained = following_score(module, guide.some_rows(N_JUDGED))
+        new = None if guide.held_out is None else following_score(module, guide.held_out)
+        return 0.0, {"target_score_": new, "_trained_score": trained}
     X, distances, coordinates = guide.sample(N_JUDGED)
     codes = codes_of(module, X)
-    if guide.landmarks is None:
-        score = r2_score(coordinates, codes, multioutput="variance_weighted")
-        return 0.0, {"target_score_": score}
     apart = cdist(codes, codes_of(module, guide.landmarks))
     apart_in_mds = cdist(coordinates, guide.landmark_coordinates)
     far = np.maximum(distances, guide.shortest)
@@ -174,6 +177,12 @@ def judge(recipe, module, guide):
     # Where no map is right, the stress of a smooth one may be as large as of a creased one.
     residual = guide.facts["geodesic_residual_variance_"][recipe.n_components - 1]
     return ratio if residual <= CURVED else 0.0, {"stress_": kruskal, "stress_ratio_": ratio}
+
+
+def following_score(module, rows):
+    """Return the R² with which the codes of rows follow their coordinates."""
+    codes = codes_of(module, rows.X[rows.index])
+    return r2_score(rows.guide, codes, multioutput="variance_weighted")
 
 
 def scale_free_stress(apart, distances, far):

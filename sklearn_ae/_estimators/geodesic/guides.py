@@ -11,6 +11,7 @@ from ..._neighbor_graph import (
     N_DIMENSIONS,
     ROWS_AT_A_TIME,
     NeighborSearch,
+    check_range,
     distances_through,
     landmark_geodesics,
     landmark_mds,
@@ -19,6 +20,9 @@ from ..._neighbor_graph import (
 from ..._training.loader import Rows
 
 SHORTEST = 0.02  # of the mean distance; errors of shorter ones are relative to this
+HELD_OUT = 0.1  # share of the different rows that are not trained on, to see if a code follows
+LEAST_HELD_OUT, MOST_HELD_OUT = 10, 1000
+FEW_ROWS = 50  # different ones, of which none are spared
 
 
 class Guide(NamedTuple):
@@ -27,7 +31,8 @@ class Guide(NamedTuple):
     Each row of ``rows`` comes with its distances to the landmarks, if there are any, and its
     coordinates. ``landmarks`` are rows of data. ``unit`` and ``shift`` lead from the encoder's
     output to what is followed, ``nearest`` is how far rows are from each other, and ``facts`` are
-    what was found on the way, named as the estimator's attributes.
+    what was found on the way, named as the estimator's attributes. Rows ``held_out`` are not among
+    ``rows``, and none of them is equal to one of these; None if there are none.
     """
 
     rows: Rows
@@ -38,6 +43,7 @@ class Guide(NamedTuple):
     landmarks: np.ndarray | None = None
     landmark_coordinates: np.ndarray | None = None
     shortest: float = 1.0
+    held_out: Rows | None = None
 
     def sample(self, n_rows):
         """Return some of the rows, their distances to the landmarks, and their coordinates."""
@@ -53,7 +59,17 @@ class Guide(NamedTuple):
 
 
 def geodesic_guide(
-    X, weight, seed, *, n_rows, n_components, max_anchors, metric, unit=None, **graph
+    X,
+    weight,
+    seed,
+    *,
+    n_rows,
+    n_components,
+    max_anchors,
+    metric,
+    metric_params=None,
+    unit=None,
+    **graph,
 ):
     """Return a guide of geodesic distances from landmarks, and the coordinates of landmark MDS.
 
@@ -71,6 +87,7 @@ def geodesic_guide(
         Of the code.
     max_anchors : int
     metric : str or callable
+    metric_params : dict or None, default=None
     unit : float or None, default=None
         Of the code; None for the standard deviation of the coordinates.
     **graph
@@ -79,6 +96,11 @@ def geodesic_guide(
     Returns
     -------
     guide : Guide
+
+    Raises
+    ------
+    ValueError
+        If the values of X cannot be squared, or the metric cannot measure distances between rows.
     """
     order = np.random.RandomState(seed).permutation(len(X))
     index = np.sort(order[:n_rows]) if n_rows < len(X) else None
@@ -86,27 +108,26 @@ def geodesic_guide(
     anchors = np.unique(X[np.sort(order[:max_anchors])], axis=0)
     n_neighbors = graph["n_neighbors"]
     largest = CANDIDATES[0] if n_neighbors == "auto" else n_neighbors
-    search = NeighborSearch(anchors, largest, metric, seed)
-    geodesics = landmark_geodesics(
-        anchors, search, seed=seed, n_components=n_components, metric=metric, **graph
-    )
-    between = geodesics.between_landmarks
+    search = NeighborSearch(anchors, largest, metric, seed, metric_params)
+    geodesics = landmark_geodesics(anchors, search, seed=seed, n_components=n_components, **graph)
+    # In single precision whatever the unit of X is; a power of two rounds nothing.
+    coarse = _power_of_two(geodesics.distances.mean())
+    between = geodesics.between_landmarks / coarse
     values = []
     for rows in gen_batches(len(X) if index is None else len(index), ROWS_AT_A_TIME):
         some = X[rows if index is None else index[rows]]
-        far = distances_through(search, geodesics.distances, some, geodesics.n_neighbors)
+        far = distances_through(search, geodesics.distances, some, geodesics.n_neighbors, coarse)
         codes = landmark_mds(between, far, n_components)
         values.append(np.hstack([far, codes], dtype=np.float32))
     guide = np.concatenate(values)
     n_landmarks = len(between)
-    if unit is None:
-        unit = _unit_of(guide[:, n_landmarks:])
-    guide /= np.float32(unit)
+    fine = np.float32(_unit_of(guide[:, n_landmarks:]) if unit is None else unit / coarse)
+    guide /= fine
     mean = guide[:, :n_landmarks].mean(dtype=np.float64)
     residuals = [geodesics.residual_variance(d + 1) for d in range(max(N_DIMENSIONS, n_components))]
     return Guide(
         rows=Rows(X, weight, index, guide),
-        unit=unit,
+        unit=float(fine) * coarse,
         shift=np.zeros(n_components),
         nearest=nearest_distance(anchors),
         facts={
@@ -115,16 +136,21 @@ def geodesic_guide(
             "n_connected_components_": geodesics.n_parts,
             "n_short_cuts_": geodesics.n_cut,
             "_uncut": geodesics.uncut,
+            "_unsettled": geodesics.unsettled,
+            "_local_dimension": geodesics.local_dimension,
             "geodesic_residual_variance_": np.array(residuals),
         },
         landmarks=anchors[geodesics.landmarks],
-        landmark_coordinates=landmark_mds(between, between, n_components) / unit,
+        landmark_coordinates=landmark_mds(between, between, n_components) / float(fine),
         shortest=float(SHORTEST * mean) if mean > 0 else 1.0,
     )
 
 
 def embedding_guide(X, weight, seed, *, target, n_components, max_anchors, unit=None):
     """Return a guide of the coordinates that an embedder gives to some of the rows.
+
+    The embedder sees some rows more than are guided, so that it can be told how well new rows are
+    placed.
 
     Parameters
     ----------
@@ -145,10 +171,11 @@ def embedding_guide(X, weight, seed, *, target, n_components, max_anchors, unit=
     Raises
     ------
     ValueError
-        If the embedding is not one of finite coordinates, n_components for each row.
+        If the embedding is not one of finite coordinates, n_components for each row; or if the
+        values of X cannot be squared.
     """
-    order = np.random.RandomState(seed).permutation(len(X))
-    index = np.sort(order[:max_anchors]) if max_anchors < len(X) else None
+    random_state = np.random.RandomState(seed)
+    index = np.sort(random_state.permutation(len(X))[:max_anchors])
     embedder = clone(target)
     unseeded = {
         name: seed
@@ -156,7 +183,8 @@ def embedding_guide(X, weight, seed, *, target, n_components, max_anchors, unit=
         if name.split("__")[-1] == "random_state" and value is None
     }
     embedder.set_params(**unseeded)
-    anchors = X if index is None else X[index]
+    anchors = X if len(index) == len(X) else X[index]
+    check_range(anchors)
     coordinates = np.asarray(embedder.fit_transform(anchors), dtype=float)
     n = len(anchors)
     if coordinates.shape != (n, n_components) or not np.isfinite(coordinates).all():
@@ -167,16 +195,32 @@ def embedding_guide(X, weight, seed, *, target, n_components, max_anchors, unit=
     unit = _unit_of(coordinates) if unit is None else unit
     shift = coordinates.mean(axis=0)
     guide = ((coordinates - shift) / unit).astype(np.float32)
+    different, which = np.unique(anchors, axis=0, return_inverse=True)
+    spared = np.isin(which.ravel(), _spared(len(different), random_state))
     return Guide(
-        rows=Rows(X, weight, index, guide),
+        rows=Rows(X, weight, index[~spared], guide[~spared]),
         unit=unit,
         shift=shift,
-        nearest=nearest_distance(np.unique(anchors, axis=0)),
+        nearest=nearest_distance(different),
         facts={"target_embedding_": coordinates},
+        held_out=Rows(X, weight, index[spared], guide[spared]) if spared.any() else None,
     )
+
+
+def _spared(n_rows, random_state):
+    """Return the positions of some rows to hold out; of no row if there are few."""
+    if n_rows < FEW_ROWS:
+        return np.empty(0, dtype=int)
+    n_spared = np.clip(int(HELD_OUT * n_rows), LEAST_HELD_OUT, MOST_HELD_OUT)
+    return random_state.permutation(n_rows)[:n_spared]
 
 
 def _unit_of(coordinates):
     """Return the root of the mean variance of coordinates; 1 if all are the same."""
     unit = float(np.sqrt(coordinates.var(axis=0, dtype=np.float64).mean()))
     return unit if unit > 0 else 1.0
+
+
+def _power_of_two(length):
+    """Return the power of two that is nearest to a length; 1 for none."""
+    return float(np.exp2(np.round(np.log2(length)))) if length > 0 else 1.0

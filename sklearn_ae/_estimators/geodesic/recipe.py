@@ -28,6 +28,7 @@ class GeodesicRecipe(Recipe):
     geodesic_weight: float = 10.0
     target: object = None
     metric: object = "euclidean"
+    metric_params: object = None
     max_anchors: int = 20_000
     noise_level: float = 1.0
     max_steps: int = 1000
