@@ -1,6 +1,9 @@
 """Which path a training takes: written-out steps, or autograd and the optimizer of torch."""
 
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +12,14 @@ from sklearn.datasets import load_iris
 from skorch.callbacks import Callback, Freezer, GradientNormClipping
 from torch import nn
 
+import sklearn_ae
 from sklearn_ae import AutoencoderTransformer, SparseAutoencoder, VariationalAutoencoder
+from sklearn_ae._training import build
 from sklearn_ae._training import net as net_module
 from sklearn_ae._training.module import AutoencoderModule
 from sklearn_ae._training.net import AutoencoderNet
 from sklearn_ae._training.objective import Objective
+from sklearn_ae._training.step import optimizer_params
 from sklearn_ae._training.written_out.closed_form import ClosedForm, written_objective
 from sklearn_ae._training.written_out.leaves import Leaves
 from sklearn_ae.architectures import MLP
@@ -23,6 +29,7 @@ from sklearn_ae.penalties import L1
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 
 X = load_iris().data
+ROOT = Path(sklearn_ae.__file__).parents[1]
 
 
 def quick(kind=AutoencoderTransformer, **params):
@@ -197,6 +204,43 @@ def test_a_net_can_be_pickled_in_the_midst_of_a_training():
     (module, expected), *_ = copies
     x = torch.from_numpy(X).float()
     np.testing.assert_allclose(pickle.loads(module)(x).reconstruction.detach(), expected, rtol=1e-5)
+
+
+# The optimizer
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_the_optimizer_is_one_of_torch_to_the_bit(solver, monkeypatch):
+    kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[solver]
+    ours = by_autograd(monkeypatch, lambda: quick(solver=solver).fit(X))
+    assert type(ours.net_.optimizer_) is kind
+    theirs = dict(optimizer_params(solver, "cpu"), optimizer=kind)
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "optimizer_params", lambda *args: theirs)
+        same = by_autograd(monkeypatch, lambda: quick(solver=solver).fit(X))
+    assert np.array_equal(ours.transform(X), same.transform(X))
+
+
+def test_hooks_of_an_optimizer_are_called():
+    calls = []
+
+    class Hook(Callback):
+        def on_train_begin(self, net, **kwargs):
+            net.optimizer_.register_step_post_hook(lambda *args: calls.append(1))
+
+    estimator = quick(callbacks=[Hook()], batch_size=50).fit(X)
+    assert len(calls) == 15
+    assert estimator.net_.why_autograd_ == "the optimizer has hooks"
+
+
+def test_a_fit_does_not_import_the_compiler_of_torch():
+    code = (
+        "import sys, warnings; warnings.simplefilter('ignore')\n"
+        "import numpy as np, sklearn_ae\n"
+        "sklearn_ae.AutoencoderTransformer(2, max_iter=2).fit(np.random.rand(50, 4))\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 # Afterwards
