@@ -206,6 +206,7 @@ def test_tampered_state_is_rejected_for_what_it_is(make, change, message):
         ("linear", {"mean": np.zeros(4), "scale": 1.0, "loadings": np.zeros((3, 1)), "noise": 1.0}),
         ("noise", np.zeros(3)),
         ("share", 2.0),
+        ("dispersion", "x"),
         ("corrects", 1),
         ("seed", -1),
         ("loss", 7),

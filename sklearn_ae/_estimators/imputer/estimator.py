@@ -370,10 +370,10 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """Return X, completed so many times with values drawn at random."""
         own = next(iter(self.autoencoders_.values()), None) or self.autoencoder
         check_can_sample(own, X)
-        mixture, share = self._learned.mixture(X.dtype), self._learned.share
+        learned, mixture = self._learned, self._learned.mixture(X.dtype)
 
         def draw(rows):
-            return mixture.draw(rows, n_imputations, seed, share, self.dispersion_)
+            return mixture.draw(rows, n_imputations, seed, learned.share, learned.dispersion)
 
         return self._completion.complete(X, draw, n_imputations)
 

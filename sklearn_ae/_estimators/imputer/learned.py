@@ -64,6 +64,7 @@ class Learned:
             "linear": self.linear.state(),
             "loss": self.loss,
             "noise": self.noise,
+            "dispersion": self.dispersion,
             **{name: getattr(self, name) for name in PLAIN},
         }
 
@@ -84,7 +85,7 @@ class Learned:
             If it cannot be such a state.
         """
         _check(isinstance(state, dict), "it is no dict")
-        names = {"columns", "linear", "loss", "noise", *PLAIN}
+        names = {"columns", "linear", "loss", "noise", "dispersion", *PLAIN}
         _check(state.keys() == names, "entries are missing")
         for name, kind in PLAIN.items():
             _check(type(state[name]) is kind, name)
@@ -93,6 +94,8 @@ class Learned:
         _check(0 <= state["seed"] < 2**32, "seed")
         _check(isinstance(loss, str) or callable(loss), "loss")
         _check(noise is None or _is_vector(noise, n_features), "noise")
+        dispersion = state["dispersion"]
+        _check(dispersion is None or (type(dispersion) is float and dispersion >= 0), "dispersion")
         columns, own = state["columns"], _only_one(autoencoders, n_features)
         known = {"center", "scale", "low", "high"}
         _check(isinstance(columns, dict) and columns.keys() == known, "columns")
