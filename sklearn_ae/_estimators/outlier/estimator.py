@@ -129,11 +129,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     - Cross-fitted (fewer rows). Each row is scored by a fit to other rows, and new rows by the fit
       to all. This leaves more to learn from and more to calibrate by, but the promise is kept only
       as far as it matters little which rows are left out (Steinberger & Leeb 2023); no bound holds
-      for every autoencoder. The jackknife+ has one, twice the level (Barber et al. 2021), but
-      scores each new row by every fit. Where the final fit is stricter
-      with its own rows than the other fits with theirs, the p-values go by the former; so it calls
-      hardly more than 5 % of its own rows outliers. Over six kinds of data and nets of four kinds,
-      20 to 400 rows, 2 to 5 % of new normal rows had p-values up to 0.05: fewer the fewer the rows.
+      for every autoencoder. The jackknife+ has one, about twice the level (Barber et al. 2021), but
+      scores each new row by every fit. Where the final fit is stricter with its own rows than the
+      others are with rows unknown to them, the p-values go by the former, so it calls hardly more
+      than 5 % of its own rows outliers. Over six kinds of data and four autoencoders, 20 to 400
+      rows, 2 to 5 % of new normal rows had p-values up to 0.05: fewer the fewer the rows.
 
     "auto" cannot find what is common: outliers that make up more than 5 % of the training data,
     identical ones or not, are among the rows that p-values go by, and theirs are above 0.05. Set
