@@ -17,9 +17,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from ._graphs import METHODS, Graph
-from ._hints import check_names, check_nested, check_values, checked_data
+from ._error_hints import check_names, check_nested, check_values, checked_data
 from ._interpolation import decoded_path, segment
+from ._onnx_graph import METHODS, Graph
 from ._state import checked_state, stamped
 from ._training.fit import train, train_one_pass
 from ._training.loader import counted_rows

@@ -1,4 +1,7 @@
-"""The state of estimators: stamped with a version when it leaves, looked at when it comes back."""
+"""The state of estimators: stamped when it leaves, checked when it comes back.
+
+What is saved of a training is in `_training.state`.
+"""
 
 import inspect
 from copy import copy
