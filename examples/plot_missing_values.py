@@ -78,7 +78,7 @@ figure.savefig(path, dpi=88)
 print(f"Picture: {path}")
 
 # %%
-# The further left, the smaller the error; the line is what the mean of each column would give. Where
-# columns depend on each other in curved ways the triangle leads; where there are few columns, as in
-# iris, or rows with close neighbours, as the digits, others are as good when little is missing, and
-# they are done far sooner.
+# The further left, the smaller the error; the line is what the mean of each column would give.
+# Where columns depend on each other in curved ways the triangle leads; where there are few columns,
+# as in iris, or rows with close neighbours, as the digits, others are as good when little is
+# missing, and they are done far sooner.
