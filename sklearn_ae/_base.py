@@ -23,7 +23,7 @@ from ._onnx_graph import METHODS, Graph
 from ._state import checked_state, stamped
 from ._training.fit import train, train_one_pass
 from ._training.loader import counted_rows
-from ._training.module import in_batches, reconstructions, runaway_rows, squared_errors
+from ._training.module import in_batches, reconstructions, runaway_warning, squared_errors
 from ._training.random import borrowed_global_state
 from ._training.recipe import Recipe
 from ._training.state import state_of, trained_from
@@ -370,14 +370,7 @@ class BaseAutoencoder(
         errors = squared_errors(trained.module, X)
         weight = np.ones(len(X)) if weight is None else weight
         self.reconstruction_err_ = float(weight @ errors / weight.sum())
-        runaway = runaway_rows(trained.module, X, errors)
-        if len(runaway):
-            warn_user(
-                f"{len(runaway)} of {len(X)} rows are reconstructed far from all data (squared "
-                f"errors up to {errors.max():.3g}), although the rows that decide look fine. Do "
-                "not use this model for rows like them. Use a smaller learning_rate_init, more "
-                "alpha, or rescale X."
-            )
+        warn_user(runaway_warning(trained.module, X, errors))
 
     def _set_trained(self, trained):
         self._trained = trained
@@ -389,7 +382,10 @@ class BaseAutoencoder(
 
     def _check(self, X):
         check_is_fitted(self)
-        return checked_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = checked_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        if self.module_.represent is not None:  # there is none of what the loss is not meant for
+            self._trained.recipe.check_loss(X)
+        return X
 
     def _check_training_data(self, X, sample_weight, recipe, reset):
         """Return the rows of X that count, and their weights of mean 1 or None if all are equal."""
