@@ -31,12 +31,8 @@ from .normal_rows import MEASURES, NormalRows, normal_size
 MIN_FOLDS = 3
 ROWS_OF_FITS = 300  # fits that fit in this many rows are cheap, so that fewer rows get more folds
 # Of what has been learned; "n" is the number of features.
-SHAPES = {
-    "center_": ("n",),
-    "scale_": ("n",),
-    "calibration_scores_": (None,),
-    "_error_scale": ("n",),
-}
+SHAPES = dict.fromkeys(["center_", "scale_", "_error_scale"], ("n",))
+SHAPES["calibration_scores_"] = (None,)
 
 
 class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
