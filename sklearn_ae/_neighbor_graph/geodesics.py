@@ -244,7 +244,7 @@ def neighborhood_graph(X, distances, positions, metric="euclidean", metric_param
     while n_left > 1:
         graph = graph + _shortest_links(X, part, n_left, shortest, metric, metric_params)
         n_left, part = connected_components(graph, directed=False)
-    if edges is not None:  # where links were, nobody saw that edges were missing: they stay
+    if edges is not None:  # links stay: without them the graph is torn where they are
         n_parts, _ = connected_components(apart.maximum(edges), directed=False)
         graph = graph.maximum(edges)
     return graph.maximum(graph.T).tocsr(), n_parts

@@ -7,7 +7,7 @@ from scipy.sparse.csgraph import dijkstra, minimum_spanning_tree
 DETOUR = 4  # times its length: what a short cut saves, at least
 FEW = 0.1  # share of edges that may look like short cuts; more are the nature of the data
 ENOUGH = 0.95  # share of the squared distances of neighbours that a plane holds
-ALONG = 0.2  # squared sine up to which an edge leads along the surface
+ALONG = 0.1  # squared sine up to which an edge leads along the surface
 
 
 def without_short_cuts(graph, max_common):
@@ -79,6 +79,8 @@ def torn_edges(dense, distances, X, n_components):
     """
     edges = triu(dense, format="coo")
     apart = _least_distances(edges, distances) > DETOUR * edges.data
+    if not apart.any():
+        return None
     left = _symmetric(edges, ~apart)
     starts, ends = edges.row[apart], edges.col[apart]
     around = {i: _planes(X, left, i, n_components) for i in {*starts.tolist(), *ends.tolist()}}
