@@ -35,7 +35,6 @@ from ._validation import (
     like_input,
     unchanged_on_error,
     warn_user,
-    warning_of_units,
 )
 from .architectures import MLP
 from .architectures._activations import ACTIVATIONS
@@ -155,7 +154,7 @@ class BaseAutoencoder(
             messages = self._describe(X, weight)
             if tasks is not None:
                 tasks.finish()
-        warn_user(monitor.warning(recipe.max_iter), *messages, warning_of_units(self, X))
+        warn_user(monitor.warning(recipe.max_iter), *messages)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -488,15 +488,3 @@ def test_weights_draw_the_reconstruction_to_their_rows():
     pca = PCA(1).fit(X[half])
     error = np.square(X[half] - pca.inverse_transform(pca.transform(X[half]))).sum(axis=1).mean()
     assert -drawn.score_samples(X[half]).mean() < 1.05 * error
-
-
-# Units
-
-
-def test_column_that_has_nearly_all_the_variance_is_named():
-    X = pd.DataFrame(np.random.RandomState(0).normal(size=(100, 4)), columns=list("abcd"))
-    quick().fit(X)
-    X["c"] *= 1000
-    with pytest.warns(UserWarning, match=r"Column 'c' has 100.0% of the variance.*StandardScaler"):
-        quick().fit(X)
-    quick(n_components=1).fit(X[["a", "c"]])

@@ -109,8 +109,8 @@ def register_converters():
     >>> pipeline = make_pipeline(StandardScaler(), autoencoder, LogisticRegression()).fit(X, y)
     >>> register_converters()
     >>> model = skl2onnx.to_onnx(pipeline, X[:1].astype(np.float32))
-    >>> [output.name for output in model.graph.output]
-    ['label', 'probabilities']
+    >>> len(model.graph.output)  # labels and probabilities
+    2
     """
     try:
         from skl2onnx import update_registered_converter

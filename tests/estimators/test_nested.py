@@ -2,6 +2,7 @@ import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits, load_iris, make_s_curve, make_swiss_roll
 from sklearn.decomposition import PCA
@@ -323,3 +324,11 @@ def test_search_in_a_pipeline_over_shares():
     grid = {"nestedautoencoder__n_components": [0.6, "auto", 2]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(X)
     assert search.best_estimator_[-1].n_components_ >= 1
+
+
+def test_one_column_in_other_units_that_decides_alone_is_named():
+    data = pd.DataFrame(np.random.RandomState(0).normal(size=(200, 4)), columns=list("abcd"))
+    NestedAutoencoder(max_iter=20, random_state=0).fit(data)
+    data["c"] *= 1000
+    with pytest.warns(UserWarning, match=r"Column 'c' has 100.0% of the variance.*StandardScaler"):
+        NestedAutoencoder(max_iter=20, random_state=0).fit(data)

@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
 from ..._base import BaseAutoencoder
 from ..._training.loader import Rows
-from ..._validation import Whole
+from ..._validation import Whole, warning_of_units
 from .fit import reconstruction_curve, train_nested, train_nested_on
 from .recipe import NestedRecipe
 
@@ -320,18 +320,25 @@ class NestedAutoencoder(BaseAutoencoder):
         self.explained_variance_ratio_ = np.diff(curve, prepend=0)
         if self._trained.streaming:
             self.reconstruction_curve_ = curve
+        return self._remarks(X)
+
+    def _remarks(self, X):
+        """Return what to warn of, where the data was to say how many components it needs."""
         share, curve = self.n_components, self.reconstruction_curve_
+        if isinstance(share, Integral):
+            return []
+        remarks = [warning_of_units(self, X)]
         n_tried = self._trained.recipe.n_tried(self.n_features_in_)
         if share == "auto" and self.n_components_ == len(curve) == n_tried > FEW_TRIED:
-            return [
+            remarks.append(
                 f"n_components='auto' found no knee: all {len(curve)} components that were tried "
                 "are worth about as much. Either the data has no structure of fewer dimensions, "
                 "or it needs more: raise max_components if reconstruction_curve_ still rises."
-            ]
-        if isinstance(share, (Integral, str)) or curve.max() >= share:
-            return []
-        return [
-            f"n_components={share} asks for this share of the variance, but all {len(curve)} "
-            f"components that were tried explain {curve.max():.3f} of that of the held-out "
-            "rows, and are kept. Raise max_components, or ask for less."
-        ]
+            )
+        if share != "auto" and curve.max() < share:
+            remarks.append(
+                f"n_components={share} asks for this share of the variance, but all {len(curve)} "
+                f"components that were tried explain {curve.max():.3f} of that of the held-out "
+                "rows, and are kept. Raise max_components, or ask for less."
+            )
+        return remarks
