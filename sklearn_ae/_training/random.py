@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from threading import Lock
 
+import numpy as np
 import torch
 
 _borrowing = Lock()
@@ -67,3 +68,22 @@ def seeded_construction(seed):
             yield
         finally:
             torch.set_rng_state(before)
+
+
+@contextmanager
+def borrowed_numpy_state(seed):
+    """Seed numpy's global random state for the block, and leave it as it was.
+
+    For what takes no seed: the eigensolver of ARPACK that `sklearn.manifold.Isomap` calls.
+
+    Parameters
+    ----------
+    seed : int
+    """
+    state = np.random.mtrand._rand
+    before = state.get_state()
+    state.seed(seed)
+    try:
+        yield
+    finally:
+        state.set_state(before)

@@ -317,3 +317,15 @@ def test_embedding_that_is_one_point_has_the_unit_one():
     assert guide.unit == 1
     assert guide.shift.tolist() == [5, 5]
     np.testing.assert_array_equal(guide.rows.guide, 0)
+
+
+def test_embedder_without_a_seed_leaves_the_global_random_state_and_repeats():
+    X = np.random.RandomState(0).normal(size=(300, 4))
+    before = np.random.mtrand._rand.get_state()[1].copy()
+    target = Isomap(n_components=2, eigen_solver="arpack")
+    first, second = (
+        embedding_guide(X, None, 0, target=target, n_components=2, max_anchors=1000)
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first.rows.guide, second.rows.guide)
+    np.testing.assert_array_equal(np.random.mtrand._rand.get_state()[1], before)

@@ -18,6 +18,7 @@ from ..._neighbor_graph import (
     nearest_distance,
 )
 from ..._training.loader import Rows
+from ..._training.random import borrowed_numpy_state
 
 SHORTEST = 0.02  # of the mean distance; errors of shorter ones are relative to this
 HELD_OUT = 0.1  # share of the different rows that are not trained on, to see if a code follows
@@ -185,7 +186,8 @@ def embedding_guide(X, weight, seed, *, target, n_components, max_anchors, unit=
     embedder.set_params(**unseeded)
     anchors = X if len(index) == len(X) else X[index]
     check_range(anchors)
-    coordinates = np.asarray(embedder.fit_transform(anchors), dtype=float)
+    with borrowed_numpy_state(seed):
+        coordinates = np.asarray(embedder.fit_transform(anchors), dtype=float)
     n = len(anchors)
     if coordinates.shape != (n, n_components) or not np.isfinite(coordinates).all():
         raise ValueError(
