@@ -24,6 +24,7 @@ from sklearn_ae import (
     SparseAutoencoder,
     VariationalAutoencoder,
 )
+from sklearn_ae._estimators.imputer.columns import Columns
 from sklearn_ae.architectures import MLP, Convolutional
 from sklearn_ae.losses import SquaredError
 
@@ -617,3 +618,13 @@ def test_values_whose_squares_overflow_are_refused_before_training():
     X[0, 0] = np.nan
     with pytest.raises(ValueError, match=r"The variance of X, inf squared.*Rescale X"):
         AutoencoderImputer().fit(X)
+
+
+def test_columns_constant_where_observed_have_the_scale_one_whatever_their_mean_rounds_to():
+    random_state = np.random.RandomState(0)
+    for value in (-0.0235964, 0.1, 1e8 / 3):
+        column = np.full((1347, 1), value)
+        X = np.where(random_state.rand(1347, 1) < 0.5, np.nan, column)
+        columns = Columns.of(np.hstack([X, random_state.normal(size=(1347, 1))]))
+        assert columns.scale[0] == 1
+        assert abs(columns.standardise(np.array([[value + 40, 0.0]]))[0, 0]) < 41

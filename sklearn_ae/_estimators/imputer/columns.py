@@ -52,8 +52,8 @@ class Columns:
             deviation = np.sqrt(np.nanmean(np.square(inside - center), axis=0))
         check_scale(max(deviation.max(), 1.0), np.float64)
         spread = np.nanmax(inside, axis=0) - np.nanmin(inside, axis=0)
-        # Rounding leaves constant columns a deviation of about eps * mean.
-        constant = deviation <= 10 * np.finfo(X.dtype).eps * np.abs(center)
+        # The mean of many equal values is not that value: the range tells them, not the deviation.
+        constant = spread <= 10 * np.finfo(X.dtype).eps * np.nanmax(np.abs(inside), axis=0)
         scale = np.where(constant, 1.0, np.maximum(deviation, spread / MANY_DEVIATIONS))
         return cls(center, scale, low, high)
 
