@@ -6,6 +6,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.extmath import randomized_svd
 
 BATCH_SIZE = 4096  # rows that are copied at a time
+DOUBTFUL = 1e-6  # deviations, relative to the mean: smaller ones may be rounding
 MAX_DENSE = 2000  # a symmetric matrix of this width takes 32 MB and about a second to decompose
 
 
@@ -41,7 +42,11 @@ def _moments(X, weight):
         return mean, np.inf
     if variance == 0 and np.ptp(X, axis=0).any():
         return mean, 0.0
-    return mean, float(np.sqrt(variance)) if variance > rounding else 1.0
+    # The mean of many equal values is off by more, so that the values themselves are asked.
+    doubtful = variance < np.square(DOUBTFUL * mean).mean()
+    if variance <= rounding or (doubtful and not np.ptp(X, axis=0).any()):
+        return mean, 1.0
+    return mean, float(np.sqrt(variance))
 
 
 def check_scale(scale, dtype):

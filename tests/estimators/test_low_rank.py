@@ -104,3 +104,9 @@ def test_moments_are_those_of_what_is_observed():
     mean, scale = observed_moments(X)
     np.testing.assert_allclose(mean, np.nanmean(X, axis=0))
     assert scale == pytest.approx(np.sqrt(np.nanvar(X, axis=0).mean()))
+
+
+@pytest.mark.parametrize("value", [-0.0235964, 0.1, 1e8 / 3])
+def test_many_equal_values_have_the_scale_one_whatever_their_mean_rounds_to(value):
+    X = np.where(np.random.RandomState(0).rand(20_000, 3) < 0.5, np.nan, value)
+    assert observed_moments(X)[1] == 1

@@ -105,3 +105,12 @@ def test_axes_do_not_write_to_the_data():
     X.flags.writeable = False
     principal_axes(X, X.mean(axis=0), 2)
     moments(X)
+
+
+@pytest.mark.parametrize("value", [-0.0235964, 0.1, 1e8 / 3])
+@pytest.mark.parametrize("n_samples", [1347, 100_000])
+def test_many_equal_rows_have_the_scale_one_whatever_their_mean_rounds_to(n_samples, value):
+    X = np.full((n_samples, 3), value)
+    assert moments(X)[1] == 1
+    X[0] += 1e-9 * abs(value)  # which can be told
+    assert 0 < moments(X)[1] < 1

@@ -54,6 +54,7 @@ class Columns:
         spread = np.nanmax(inside, axis=0) - np.nanmin(inside, axis=0)
         # The mean of many equal values is not that value: the range tells them, not the deviation.
         constant = spread <= 10 * np.finfo(X.dtype).eps * np.nanmax(np.abs(inside), axis=0)
+        center = np.where(constant, np.nanmax(inside, axis=0), center)
         scale = np.where(constant, 1.0, np.maximum(deviation, spread / MANY_DEVIATIONS))
         return cls(center, scale, low, high)
 

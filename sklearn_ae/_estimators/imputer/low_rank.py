@@ -182,7 +182,13 @@ def observed_moments(X):
         rounding = np.square(10 * np.finfo(float).eps * mean).mean()
     if not np.isfinite(variance):
         return mean, np.inf
-    return mean, float(np.sqrt(variance)) if variance > rounding else 1.0
+    # The mean of many equal values is off by more, so that the values themselves are asked.
+    constant = np.where(observed, X, -np.inf).max(axis=0) <= np.where(observed, X, np.inf).min(
+        axis=0
+    )
+    if variance <= rounding or constant.all():
+        return mean, 1.0
+    return mean, float(np.sqrt(variance))
 
 
 def _svd(X, rank):
