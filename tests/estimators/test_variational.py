@@ -1,5 +1,6 @@
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -234,6 +235,21 @@ def test_units_that_the_data_do_not_need_collapse_and_are_named():
     message = next(str(w.message) for w in caught if "collapsed" in str(w.message))
     assert f": {', '.join(map(str, collapsed))}. Use n_components=2" in message
     assert np.std(estimator.transform(data), axis=0)[collapsed].max() < 0.1
+
+
+@pytest.mark.parametrize("shape", [(50, 20), (200, 10), (200, 50), (1000, 50), (100, 500)])
+@pytest.mark.parametrize("early_stopping", ["auto", False])
+def test_units_that_learned_noise_are_named(shape, early_stopping):
+    random_state = np.random.RandomState(1)
+    (n_rows, n_columns), rank = shape, 3
+    data = random_state.normal(size=(n_rows, rank)) @ random_state.normal(size=(rank, n_columns))
+    data += 0.5 * random_state.normal(size=shape)
+    settings = {"hidden_layer_sizes": (), "early_stopping": early_stopping, "random_state": 0}
+    with pytest.warns(UserWarning, match=r"2 of 5 units .* Use n_components=3"):
+        VariationalAutoencoder(5, max_iter=60, **settings).fit(data)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".* units of the code")
+        VariationalAutoencoder(3, max_iter=60, **settings).fit(data)
 
 
 def test_all_units_collapse_under_too_much_beta_and_less_of_it_is_recommended():

@@ -2,7 +2,6 @@
 
 from numbers import Real
 
-import numpy as np
 from numpy.random import RandomState
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -17,8 +16,8 @@ from ...losses import loss_of
 from ...penalties import GaussianKL, gaussian_kl
 from .evidence import EvidenceLowerBound, VariationalModule, standard_normal_draws
 from .recipe import VariationalRecipe
+from .surplus import COLLAPSED, idle_units
 
-COLLAPSED = 0.01  # nats
 THROUGH_LINK = (256, 256)  # what hidden_layer_sizes="auto" is where the loss has a link
 
 
@@ -156,7 +155,9 @@ class VariationalAutoencoder(BaseAutoencoder):
     how much each unit says.
 
     A unit whose mean divergence is below 0.01 nats has collapsed: it tells nothing, and its code is
-    about zero for all rows. `fit` warns and names such units.
+    about zero for all rows. A unit may also tell noise: it raises the bound by less than its
+    weights cost on the training rows (Schwarz 1978), and not at all on those held out. `fit` warns
+    and names units of both kinds.
 
     The variance of the decoder's normal distribution is learned together with its weights (Rybkin
     et al. 2021); fixed at the variance of the data, as is often seen, it makes most units collapse.
@@ -378,20 +379,23 @@ class VariationalAutoencoder(BaseAutoencoder):
             return in_batches(lambda x: gaussian_kl(*module.distribution(x)), rows, module, n_units)
 
         self.kl_divergence_ = mean_over_rows(divergence, X, weight)
-        return warnings_of_collapse(self.kl_divergence_, self.beta)
+        if self._trained.streaming:
+            return []  # the rows of one call do not tell what others do
+        idle = idle_units(self._trained, self.kl_divergence_, X, weight)
+        return warnings_of_collapse(idle, n_units, self.beta)
 
 
-def warnings_of_collapse(divergence, beta):
+def warnings_of_collapse(idle, n_units, beta):
     """Return what to warn of if units of a code tell nothing."""
-    n_units, collapsed = len(divergence), np.flatnonzero(divergence < COLLAPSED)
-    if len(collapsed) == 0:
+    if len(idle) == 0:
         return []
-    names = ", ".join(map(str, collapsed[:10])) + (", ..." if len(collapsed) > 10 else "")
-    n_left = n_units - len(collapsed)
+    names = ", ".join(map(str, idle[:10])) + (", ..." if len(idle) > 10 else "")
+    n_left = n_units - len(idle)
     fewer = f"n_components={n_left}, or " if n_left else ""
     return [
-        f"{len(collapsed)} of {n_units} units of the code have collapsed and tell nothing "
-        f"about a row (mean divergence below {COLLAPSED} nats): {names}. Use "
+        f"{len(idle)} of {n_units} units of the code have collapsed and tell nothing "
+        f"about a row (mean divergence below {COLLAPSED} nats, or what they tell is noise: "
+        f"the bound on rows held out is no better with them): {names}. Use "
         f"{fewer}a smaller beta than {beta} if the data should need more. "
         "kl_divergence_ has the value of each unit."
     ]
