@@ -7,7 +7,13 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 
-from sklearn_ae import AutoencoderTransformer, DenoisingAutoencoder, NestedAutoencoder
+from sklearn_ae import (
+    AutoencoderImputer,
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    NestedAutoencoder,
+)
 from sklearn_ae.penalties import L2
 
 X = load_iris().data
@@ -79,3 +85,10 @@ def test_columns_of_texts_are_named():
     table = pd.DataFrame({"age": [30.0, 40.0], "city": ["Berlin", "Rome"], "paid": [True, False]})
     with pytest.raises(ValueError, match=r"not numbers: city\. Encode them before.*OneHotEncoder"):
         AutoencoderTransformer(1).fit(table)
+
+
+@pytest.mark.parametrize("kind", [AutoencoderImputer, AutoencoderOutlierDetector])
+def test_wrappers_name_the_columns_of_texts_too(kind):
+    table = pd.DataFrame({"x": [1.0, 2.0] * 20, "city": ["Rome", "Oslo"] * 20})
+    with pytest.raises(ValueError, match=r"not numbers: city\. Encode them"):
+        kind().fit(table)

@@ -563,3 +563,15 @@ def test_dimension_without_the_package_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "skdim.id", None)
     with pytest.raises(ImportError, match=r"pip install 'sklearn_ae\[dimension\]'"):
         intrinsic_dimension(np.random.RandomState(0).normal(size=(20, 2)))
+
+
+def test_arguments_of_the_metric_count():
+    random_state = np.random.RandomState(0)
+    X, Z = random_state.normal(size=(60, 3)) * [1, 10, 100], random_state.normal(size=(60, 2))
+    variance = {"metric": "seuclidean", "metric_params": {"V": X.var(axis=0)}}
+    for score in (continuity, neighborhood_preservation):
+        expected = score(X / X.std(axis=0), Z, n_neighbors=5)
+        assert score(X, Z, n_neighbors=5, **variance) == pytest.approx(expected)
+        lattice = np.argwhere(np.ones((7, 7))).astype(float)  # full of ties
+        weights = {"metric": "minkowski", "metric_params": {"p": 3}}
+        assert score(lattice, lattice[:, ::-1], n_neighbors=4, **weights) == 1

@@ -44,7 +44,11 @@ def write_file(path, header, arrays, sync=True):
     header = {"format": list(FORMAT), "checksum": checksum_of(arrays)} | header
     blob = save(arrays, {KEY: json.dumps(header, allow_nan=False, separators=(",", ":"))})
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent or ".")
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent or ".")
+    except OSError as error:  # which names the temporary file
+        reason = f"{error.strerror} (the folder must be there, and writable)"
+        raise OSError(error.errno, reason, os.fspath(path)) from None
     try:
         with open(handle, "wb") as file:
             file.write(blob)

@@ -248,7 +248,7 @@ def residual_variance(
     return unexplained(*distances)
 
 
-def continuity(X, Z, *, n_neighbors=5, metric="euclidean"):
+def continuity(X, Z, *, n_neighbors=5, metric="euclidean", metric_params=None):
     """To what extent neighbours in the data are still near in the embedding.
 
     Neighbours in the data that are not among the nearest rows in the embedding cost by their rank
@@ -276,6 +276,8 @@ def continuity(X, Z, *, n_neighbors=5, metric="euclidean"):
         How many neighbours of each row are looked at; fewer than n_samples / 2.
     metric : str or callable, default="euclidean"
         Of X, as for `sklearn.neighbors.NearestNeighbors`.
+    metric_params : dict or None, default=None
+        Further arguments of the metric, for example ``{"V": X.var(axis=0)}`` for "seuclidean".
 
     Returns
     -------
@@ -314,7 +316,7 @@ def continuity(X, Z, *, n_neighbors=5, metric="euclidean"):
     _check_metric(metric)
     _check_neighbors(k, n, below=n / 2)
     too_far = 0.0
-    for rows, chance in _neighbor_chances(X, k, metric):
+    for rows, chance in _neighbor_chances(X, k, metric, metric_params):
         first, last = _ranks(_distances(Z, rows), chance)
         # A neighbour is lost as often as it is one in X more often than in Z, and is then at a rank
         # between k + 1 and the last of those it ties with.
@@ -324,7 +326,9 @@ def continuity(X, Z, *, n_neighbors=5, metric="euclidean"):
     return float(1 - too_far * 2 / (n * k * (2 * n - 3 * k - 1)))
 
 
-def neighborhood_preservation(X, Z, n_neighbors=10, *, metric="euclidean", adjusted=False):
+def neighborhood_preservation(
+    X, Z, n_neighbors=10, *, metric="euclidean", metric_params=None, adjusted=False
+):
     """Share of the nearest neighbours in the data that are nearest neighbours in the embedding.
 
     The mean over the rows; also called the overlap of nearest neighbours, or Q_NX. It looks at the
@@ -349,6 +353,8 @@ def neighborhood_preservation(X, Z, n_neighbors=10, *, metric="euclidean", adjus
         How many neighbours of each row are compared; fewer than n_samples.
     metric : str or callable, default="euclidean"
         Of X, as for `sklearn.neighbors.NearestNeighbors`.
+    metric_params : dict or None, default=None
+        Further arguments of the metric, for example ``{"V": X.var(axis=0)}`` for "seuclidean".
     adjusted : bool, default=False
         Whether to adjust for chance, so that random embeddings score about 0 whatever n_neighbors
         and n_samples are; the best score remains 1. This is R_NX.
@@ -392,7 +398,9 @@ def neighborhood_preservation(X, Z, n_neighbors=10, *, metric="euclidean", adjus
     n, k = len(X), n_neighbors
     _check_metric(metric)
     _check_neighbors(k, n, below=n - 1 if adjusted else n)
-    pairs = zip(_neighbor_chances(X, k, metric), _neighbor_chances(Z, k), strict=True)
+    pairs = zip(
+        _neighbor_chances(X, k, metric, metric_params), _neighbor_chances(Z, k), strict=True
+    )
     share = float(sum(in_X.minimum(in_Z).sum() for (_, in_X), (_, in_Z) in pairs) / (n * k))
     chance = k / (n - 1)
     return (share - chance) / (1 - chance) if adjusted else share
@@ -527,7 +535,7 @@ def _warn_of_ties(distances, method):
         )
 
 
-def _neighbor_chances(X, k, metric="euclidean"):
+def _neighbor_chances(X, k, metric="euclidean", metric_params=None):
     """Yield some rows at a time, and how often each other one is among the k nearest of them.
 
     That is always or never, but where several are at the distance of the k-th: there chance
@@ -536,15 +544,20 @@ def _neighbor_chances(X, k, metric="euclidean"):
     from sklearn.neighbors import NearestNeighbors  # longer to import than all of ours
 
     n = len(X)
-    search = NearestNeighbors(n_neighbors=min(k + 1, n - 1), metric=metric).fit(X)
-    distance, index = search.kneighbors()
+    others = dict(metric_params or {})
+    p = others.pop("p", 2)  # scikit-learn warns of it there
+    n_asked = min(k + 1, n - 1)
+    search = NearestNeighbors(n_neighbors=n_asked, metric=metric, p=p, metric_params=others or None)
+    distance, index = search.fit(X).kneighbors()
     # The search rounds, so whether these are ties is looked at again.
     is_unsure = (distance[:, -1] - distance[:, k - 1] <= TIE * distance.max()) & (k < n - 1)
     for rows in gen_batches(n, max(1, N_DISTANCES // n)):
         sure, unsure = (np.flatnonzero(mask) for mask in (~is_unsure[rows], is_unsure[rows]))
         others = index[rows][sure, :k]
         tied = rows.start + unsure
-        chance = _chances(_distances(X, tied, metric), k) if len(tied) else np.empty((0, n))
+        chance = np.empty((0, n))
+        if len(tied):
+            chance = _chances(_distances(X, tied, metric, metric_params), k)
         row, other = chance.nonzero()
         values = np.concatenate([np.ones(others.size), chance[row, other]])
         where = np.concatenate([sure.repeat(k), unsure[row]]), np.append(others, other)
@@ -580,14 +593,14 @@ def _margin(asked, distance):
     return TIE * asked + TIE_AT_ZERO * np.median(distance, axis=1, keepdims=True)
 
 
-def _distances(X, rows, metric="euclidean"):
+def _distances(X, rows, metric="euclidean", metric_params=None):
     """Return the distances of some rows to all, those to themselves being infinite."""
     from sklearn.metrics import pairwise_distances
 
     if metric == "euclidean":  # scikit-learn's formula rounds
         distance = cdist(X[rows], X)
     else:
-        distance = pairwise_distances(X[rows], X, metric=metric)
+        distance = pairwise_distances(X[rows], X, metric=metric, **(metric_params or {}))
     distance[np.arange(len(distance)), np.arange(len(X))[rows]] = np.inf
     return distance
 

@@ -13,8 +13,9 @@ from sklearn.utils._mask import _get_mask
 from sklearn.utils._missing import is_scalar_nan
 from sklearn.utils._param_validation import HasMethods, MissingValues, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from ..._error_hints import checked_data
 from ..._state import checked_state, stamped
 from ..._training.loader import ROUND
 from ..._training.random import borrowed_global_state
@@ -354,7 +355,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _check(self, X, reset):
         """Return a copy of X with NaN at its gaps."""
         nan = is_scalar_nan(self.missing_values)
-        X = validate_data(
+        X = checked_data(
             self,
             X,
             dtype=[np.float64, np.float32],

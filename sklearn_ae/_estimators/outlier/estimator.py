@@ -8,8 +8,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from ..._error_hints import checked_data
 from ..._state import checked_state, stamped
 from ..._training.pca import check_scale, moments
 from ..._validation import is_whole, unchanged_on_error, warn_user
@@ -230,7 +231,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             If X or a parameter cannot be used. A fitted estimator stays as it was.
         """
         with unchanged_on_error(self):
-            X = validate_data(self, X, dtype=np.float64)
+            X = checked_data(self, X, dtype=np.float64)
             check_scale(moments(X)[1], X.dtype)
             random_state = check_random_state(self.random_state)
             scores, deviations = self._learn(X, random_state)
@@ -406,7 +407,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     def _check(self, X):
         check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False)
+        return checked_data(self, X, dtype=np.float64, reset=False)
 
     def _learn(self, X, random_state):
         """Learn from X what normal rows are like; return scores and deviations as of new rows."""
