@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from .normal_rows import FARTHEST, N_NEIGHBORS, SMALLEST
+from .normal_rows import FARTHEST, N_NEIGHBORS, RAREST, SMALLEST
+from .rarity import N_BINS
 
 
 class DetectorGraph(nn.Module):
@@ -26,11 +27,13 @@ class DetectorGraph(nn.Module):
         self.measure = measure
         self.offset = offset
         self.k = min(N_NEIGHBORS + 1, len(learned["references"]))
-        for name in ("center", "scale", "residual_scale", "typical", "references"):
+        for name in ("center", "scale", "residual_scale", "typical", "references", "usual"):
             self.register_buffer(name, torch.from_numpy(learned[name]))
         precision = learned["residual_precision"]
         self.ridge = precision["ridge"]
         self.register_buffer("matrix", torch.from_numpy(precision["matrix"]))
+        for name, array in learned["histograms"].items():
+            self.register_buffer(name, torch.from_numpy(array))
 
     def forward(self, x):
         """Return scores; or labels, and scores minus the offset."""
@@ -65,7 +68,17 @@ class DetectorGraph(nn.Module):
     def _combined(self, reconstruction, residual):
         along = self._code(reconstruction, residual) / self.typical[0]
         off = self._mahalanobis(reconstruction, residual) / self.typical[1]
-        return ((along + SMALLEST) * (off + SMALLEST)).sqrt()
+        return ((along + SMALLEST) * (off + SMALLEST)).sqrt() * self._rarity(
+            reconstruction + residual
+        )
+
+    def _rarity(self, z):
+        place = ((z - self.low) / self.width + 1).clamp(0, N_BINS + 1)
+        cells = place.floor().clamp(max=N_BINS)
+        below, above = (self.surprise.gather(0, (cells + step).long()) for step in (0, 1))
+        median, rarities, distances = self.usual
+        rarity = ((below + (place - cells) * (above - below)).sum(dim=1) - median) / rarities
+        return (distances * rarity.clamp(-RAREST, RAREST)).exp()
 
     def _standardised(self, reconstruction, residual):
         return (residual / self.residual_scale).square().mean(dim=1)

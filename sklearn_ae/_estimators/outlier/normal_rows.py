@@ -7,6 +7,7 @@ from sklearn.utils import gen_batches
 
 from ..._base import BaseAutoencoder
 from ..._training.loader import ROWS_AT_A_TIME
+from .rarity import Histograms
 from .shrunk_precision import ShrunkPrecision
 
 N_NEIGHBORS = 5
@@ -14,8 +15,15 @@ MAX_SAMPLED = 1000  # rows that the density around all others is judged by
 MAX_REFERENCES = 5000  # rows that new ones are compared with
 FEW_DISTANCES = 20_000  # are computed at once; a search costs more
 SMALLEST = 0.01  # standard deviations: smaller residuals and distances are not told from none
-ARRAYS = {"center": 1, "scale": 1, "residual_scale": 1, "typical": 1, "references": 2}  # dimensions
-PRECISIONS = ("precision", "residual_precision")
+ARRAYS = {"center": 1, "scale": 1, "residual_scale": 1, "typical": 1, "references": 2}
+ARRAYS |= {"usual": 1}  # and how many dimensions they have
+WIDTHS = {"typical": 2, "usual": 3}  # of those that do not go by the features
+PARTS = {
+    "precision": ShrunkPrecision,
+    "residual_precision": ShrunkPrecision,
+    "histograms": Histograms,
+}
+RAREST = 10.0  # times what normal rows differ by; values that are rarer are not told apart
 FARTHEST = 1e12  # standard deviations: larger values are not told apart; squares stay finite
 
 
@@ -122,13 +130,28 @@ def off(normal, reconstruction, residual):
     return np.sqrt(np.maximum(squares, 0))
 
 
-def combined(normal, reconstruction, residual):
+def apart(normal, reconstruction, residual):
     """Return the geometric mean of the distances along and off the manifold, 1 for a typical row.
 
     As a product it knows no exchange rate between the two.
     """
-    distances = np.stack([f(normal, reconstruction, residual) for f in (along, off)])
-    return np.sqrt(np.prod(distances / normal.typical[:, None] + SMALLEST, axis=0))
+    return geometric([f(normal, reconstruction, residual) for f in (along, off)], normal.typical)
+
+
+def geometric(distances, typical):
+    """Return the geometric mean of distances relative to typical ones."""
+    return np.sqrt(np.prod(np.stack(distances) / typical[:, None] + SMALLEST, axis=0))
+
+
+def combined(normal, reconstruction, residual):
+    """Return how far apart rows are, times how rare their single values are.
+
+    The factor is 1 for a typical row, and among normal rows it varies as much as the distance does.
+    """
+    median, rarities, distances = normal.usual
+    rarity = (normal.histograms(reconstruction + residual) - median) / rarities
+    factor = np.exp(distances * np.clip(rarity, -RAREST, RAREST))
+    return factor * apart(normal, reconstruction, residual)
 
 
 def standardised(normal, reconstruction, residual):
@@ -184,7 +207,7 @@ class NormalRows:
         self.autoencoder.fit(Z[kept])
         reconstruction = self._reconstruct(Z)
         self._describe(Z[kept], reconstruction[kept], random_state)
-        distance = np.log(combined(self, reconstruction, Z - reconstruction))
+        distance = np.log(apart(self, reconstruction, Z - reconstruction))
         normal = kept | (distance <= farthest_normal(distance[kept]))
         if normal.sum() > kept.sum():
             self._describe(Z[normal], reconstruction[normal], random_state)
@@ -194,7 +217,7 @@ class NormalRows:
     def state(self):
         """Return what has been learned, but for the autoencoder, as plain values and arrays."""
         arrays = {name: getattr(self, name) for name in ARRAYS}
-        return arrays | {name: getattr(self, name).state() for name in PRECISIONS}
+        return arrays | {name: getattr(self, name).state() for name in PARTS}
 
     @classmethod
     def from_state(cls, state, autoencoder, n_features):
@@ -212,17 +235,17 @@ class NormalRows:
         ValueError
             If it cannot be such a state.
         """
-        if not isinstance(state, dict) or state.keys() != {*ARRAYS, *PRECISIONS}:
+        if not isinstance(state, dict) or state.keys() != {*ARRAYS, *PARTS}:
             raise ValueError("What the detector has learned is damaged: entries are missing.")
         normal = cls(autoencoder, trim=0.0)
         for name, n_dimensions in ARRAYS.items():
-            array, width = state[name], 2 if name == "typical" else n_features
+            array, width = state[name], WIDTHS.get(name, n_features)
             valid = isinstance(array, np.ndarray) and array.dtype.kind == "f"
             if not (valid and array.ndim == n_dimensions and array.shape[-1] == width):
                 raise ValueError(f"What the detector has learned is damaged: {name}.")
             setattr(normal, name, array)
-        for name in PRECISIONS:
-            setattr(normal, name, ShrunkPrecision.from_state(state[name], n_features))
+        for name, kind in PARTS.items():
+            setattr(normal, name, kind.from_state(state[name], n_features))
         return normal
 
     def standardised(self, X):
@@ -280,3 +303,8 @@ class NormalRows:
         self.references = reconstruction[some]
         distances = [f(self, reconstruction[some], residual[some]) for f in (along, off)]
         self.typical = np.maximum(np.median(distances, axis=1), SMALLEST)
+        self.histograms = Histograms(Z)
+        measured = self.histograms(Z[some]), np.log(geometric(distances, self.typical))
+        rarity, distance = (np.quantile(values, [0.1, 0.5, 0.9]) for values in measured)
+        # Where all rows are about as rare, a nat is much.
+        self.usual = np.array([rarity[1], max(rarity[2] - rarity[0], 1), distance[2] - distance[0]])
