@@ -19,13 +19,14 @@ test-oldest: .venv-oldest/installed
 lint: .venv/installed
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
+	.venv/bin/mypy
 	.venv/bin/numpydoc lint $$(git ls-files "sklearn_ae/*.py")
 
 bench: .venv/installed
 	for script in benchmarks/*.py; do echo "== $$script"; .venv/bin/python $$script || exit 1; done
 
 clean:
-	rm -rf .venv .venv-oldest .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venv-oldest .pytest_cache .ruff_cache .mypy_cache build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/installed: constraints.txt

@@ -4,6 +4,7 @@ from abc import ABCMeta, abstractmethod
 from dataclasses import replace
 from math import ceil
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import (
@@ -28,6 +29,7 @@ from ._training.random import borrowed_global_state
 from ._training.recipe import Recipe
 from ._training.state import state_of, trained_from
 from ._training.tasks import CallbackSupportMixin, tasks_of
+from ._typing import ArrayLike, Weights
 from ._validation import (
     Whole,
     check_parts,
@@ -93,7 +95,7 @@ class BaseAutoencoder(
         check_names(cls, kwargs)
         return super().__new__(cls)
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, also those of parts, as ``penalty__weight``.
 
         Parameters
@@ -110,7 +112,7 @@ class BaseAutoencoder(
         return super().set_params(**params)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: Weights = None) -> Self:
         """Learn to encode and to decode the rows of X.
 
         Parameters
@@ -158,7 +160,7 @@ class BaseAutoencoder(
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X: ArrayLike, y: Any = None, sample_weight: Weights = None) -> Self:
         """Train on the rows of X for one epoch, from where the last call left off.
 
         The first call sets the centring, the scale and the start from its X; make it a
@@ -204,7 +206,7 @@ class BaseAutoencoder(
         warn_user(trained.net.monitor.warning(recipe.max_iter))
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the codes of the rows of X.
 
         Parameters
@@ -220,7 +222,7 @@ class BaseAutoencoder(
         X = self._check(X)
         return self._apply(self.module_.encode, X, self._n_features_out)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return the rows of data that codes stand for.
 
         Parameters
@@ -249,7 +251,7 @@ class BaseAutoencoder(
             )
         return like_input(self, self._apply(self.module_.decode, codes, self.n_features_in_), X)
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Encode and decode the rows of X: what of them the code retains.
 
         Parameters
@@ -265,7 +267,7 @@ class BaseAutoencoder(
         rows = self._check(X)
         return like_input(self, reconstructions(self.module_, rows), X)
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the share of the variance of X that the reconstruction explains.
 
         Parameters
@@ -285,7 +287,7 @@ class BaseAutoencoder(
         X = self._check(X)
         return r2_score(X, reconstructions(self.module_, X), multioutput="variance_weighted")
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the squared reconstruction error of each row; higher is more normal.
 
         Parameters
@@ -301,7 +303,9 @@ class BaseAutoencoder(
         X = self._check(X)
         return -squared_errors(self.module_, X)
 
-    def interpolate(self, a, b, n_steps=10, *, codes=False):
+    def interpolate(
+        self, a: ArrayLike, b: ArrayLike, n_steps: int = 10, *, codes: bool = False
+    ) -> np.ndarray:
         """Decode points on the segment between the codes of two rows.
 
         Between two rows of data lies, on the straight way, a blend of both. The straight way

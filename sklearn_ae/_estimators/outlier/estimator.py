@@ -2,6 +2,7 @@
 
 from math import ceil
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..._state import checked_state, stamped
 from ..._training.pca import check_scale, moments
+from ..._typing import ArrayLike, Seed
 from ..._validation import is_whole, unchanged_on_error, warn_user
 from .calibration import (
     FALSE_ALARMS,
@@ -31,7 +33,7 @@ from .normal_rows import MEASURES, NormalRows, normal_size
 MIN_FOLDS = 3
 ROWS_OF_FITS = 300  # fits that fit in this many rows are cheap, so that fewer rows get more folds
 # Of what has been learned; "n" is the number of features.
-SHAPES = dict.fromkeys(["center_", "scale_", "_error_scale"], ("n",))
+SHAPES: dict = dict.fromkeys(["center_", "scale_", "_error_scale"], ("n",))
 SHAPES["calibration_scores_"] = (None,)
 
 
@@ -193,14 +195,14 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     def __init__(
         self,
-        autoencoder=None,
+        autoencoder: Any = None,
         *,
-        contamination="auto",
-        measure="combined",
-        trim=0.1,
-        calibration_fraction="auto",
-        random_state=None,
-    ):
+        contamination: float | str = "auto",
+        measure: str = "combined",
+        trim: float = 0.1,
+        calibration_fraction: float | str = "auto",
+        random_state: Seed = None,
+    ) -> None:
         self.autoencoder = autoencoder
         self.contamination = contamination
         self.measure = measure
@@ -209,7 +211,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn what normal rows are like.
 
         Parameters
@@ -244,7 +246,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             warn_user(warning_of_few_rows(len(self.calibration_scores_)))
         return self
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return how normal rows are; higher is more normal.
 
         Parameters
@@ -260,7 +262,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """
         return self._score(self._check(X))
 
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the scores relative to the threshold; negative values are outliers.
 
         Parameters
@@ -275,7 +277,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Tell outliers from normal rows.
 
         Parameters
@@ -291,7 +293,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def p_values(self, X):
+    def p_values(self, X: ArrayLike) -> np.ndarray:
         """Return how likely a normal row has so low a score.
 
         Call those with p-values of at most 0.05 outliers, and about 5 % of new rows that are
@@ -314,7 +316,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         n_lower = np.searchsorted(calibration, scores, side="right")
         return conformal_p_values(n_lower, len(calibration))
 
-    def feature_errors(self, X):
+    def feature_errors(self, X: ArrayLike) -> np.ndarray:
         """Return how odd each value is, given the others of its row.
 
         Parameters
@@ -332,7 +334,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         X = self._check(X)
         return np.abs(self._normal.deviations(X)) / self._error_scale
 
-    def explain(self, X, top=3):
+    def explain(self, X: ArrayLike, top: int = 3) -> pd.DataFrame:
         """Return the features of each row that are to blame most.
 
         Parameters
