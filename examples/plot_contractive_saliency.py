@@ -20,7 +20,6 @@ moves, its right singular vectors are the directions, as pictures.
 # net does copy.
 
 import warnings
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -132,10 +131,7 @@ for subfigure, (title, directions) in zip(grids, panels.items(), strict=True):
             if i == chosen[0]:
                 ax.set_title(name, size=10)
 
-path = Path(__file__).parent / "images" / "plot_contractive_saliency.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # Where there is nothing to spare

@@ -15,7 +15,6 @@ all that scikit-learn does with it, stays the same, and pictures stay rows of a 
 # 4,000 digits of MNIST to learn from and 1,000 to judge by, 32 numbers for each.
 
 import warnings
-from pathlib import Path
 from time import perf_counter
 
 import matplotlib.pyplot as plt
@@ -82,10 +81,7 @@ ax.tick_params(length=0)
 ax.spines[:].set_visible(False)
 ax.set_title("Digits that no model has seen, rebuilt from 32 numbers")
 
-path = Path(__file__).parent / "images" / "plot_convolutional.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # Convolutions rebuild the strokes most sharply and PCA leaves a haze around them. With shuffled

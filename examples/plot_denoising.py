@@ -18,7 +18,6 @@ many digits here and few faces, and that makes the difference.
 # 1347 digits of 8 x 8 pixels to learn from and 450 to judge by; 80 faces of 25 x 25 and 20. All
 # pixels lie between 0 (dark) and 1 (bright).
 
-from pathlib import Path
 from time import perf_counter
 
 import matplotlib.pyplot as plt
@@ -135,10 +134,7 @@ for ax, (name, kind) in zip(axes.T.flat, pictures, strict=True):
     )
     ax.set_title(f"{name}, {kind}")
 
-path = Path(__file__).parent / "images" / "plot_denoising.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # Digits come back more legible than from PCA, whatever the damage, and better than from ridge as

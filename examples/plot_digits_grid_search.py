@@ -17,8 +17,6 @@ digits: reduce 64 pixels to a few numbers, then tell the ten digits apart with a
 # sake.) The *codes* are standardised, because the penalty of the classifier treats all its inputs
 # alike.
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -119,10 +117,7 @@ for ax, reducer in zip(axes[1:], grid["reduce"], strict=True):
         ax.text(*place, digit, ha="center", va="center", weight="bold", bbox=box)
     ax.set(title=f"{type(reducer).__name__}: test digits", xlabel="code 1", ylabel="code 2")
 
-path = Path(__file__).parent / "images" / "plot_digits_grid_search.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # With few components the nonlinear code tells the digits apart better, and it retains more of the

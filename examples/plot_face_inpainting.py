@@ -14,9 +14,9 @@ eighty small crops, each of which has a hole itself: no one had to provide a com
 # 25 x 25 pixels each, from Labeled Faces in the Wild. The hole is a square of ten pixels somewhere.
 # It stays empty: the imputer never sees what was there.
 
-from pathlib import Path
 from time import perf_counter
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from skimage.data import lfw_subset
@@ -65,10 +65,7 @@ display = ReconstructionDisplay.from_arrays(
 )
 display.ax_.set_title("Faces that no method has seen, and R² of the whole picture")
 
-path = Path(__file__).parent / "images" / "plot_face_inpainting.png"
-path.parent.mkdir(exist_ok=True)
-display.figure_.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # In the last two rows edges go on where they left off and the light comes from the right side,

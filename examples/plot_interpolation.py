@@ -15,7 +15,6 @@ of the pixels, only blurred.
 # 4,000 digits of MNIST to learn from and 1,000 to judge by.
 
 import warnings
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -120,10 +119,7 @@ for ax, pictures, cmap in zip(panels, (digits, portraits), ("gray_r", "gray"), s
     InterpolationDisplay.from_arrays(pictures, image_shape=(side, side), cmap=cmap, ax=ax)
 panels[0].set_title("From a 3 to a 7, and from one face to another")
 
-path = Path(__file__).parent / "images" / "plot_interpolation.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # The upper row fades from one picture to the other; in the lower one a stroke moves, and what is

@@ -17,7 +17,6 @@ multiple imputation.
 # random too, the others their lower half.
 
 import warnings
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -94,10 +93,7 @@ ax.set(xlim=(0, 1), ylim=(0, 1))
 ax.legend(fontsize=7, loc="upper left")
 right.suptitle("Intervals of the missing values")
 
-path = Path(__file__).parent / "images" / "plot_multiple_imputation.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # Draws go on from what is there: strokes meet at the edge, and what is at its end differs from draw

@@ -17,8 +17,6 @@ which some are no faces.
 # that. It learns from 250 benign tumours and judges the other 107, and 212 malignant ones, of whose
 # kind it has seen none.
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -140,10 +138,7 @@ for axes, (label, chosen) in zip(tiles, strips.items(), strict=True):
     axes[0].set_ylabel(label, rotation=0, ha="right", va="center")
 below.suptitle("Pictures judged by a detector that learned from 75 faces; minus the score")
 
-path = Path(__file__).parent / "images" / "plot_outliers.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # Left, most malignant tumours are beyond the threshold, below which 5 % of rows like the training

@@ -14,8 +14,6 @@ We care for where it points, and that is a cyclic quantity: its code should lie 
 # The pictures
 # ------------
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -122,10 +120,7 @@ figure.colorbar(
     ticks=range(0, 361, 90),
 )
 
-path = Path(__file__).parent / "images" / "plot_own_penalty.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # With weight the code turns into a ring, ordered by where the hand points; what the radius said
