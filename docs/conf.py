@@ -10,7 +10,12 @@ project = "sklearn_ae"
 author = copyright = "the sklearn_ae developers"
 version = release = sklearn_ae.__version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "sphinx_gallery.gen_gallery"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
 templates_path = ["_templates"]
 exclude_patterns = ["_templates", "*.md", "auto_examples/images/*"]
 default_role = "py:obj"  # `fit` in a docstring

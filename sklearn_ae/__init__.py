@@ -46,6 +46,7 @@ from ._estimators.nested import NestedAutoencoder
 from ._estimators.outlier import AutoencoderOutlierDetector
 from ._estimators.sparse import SparseAutoencoder
 from ._estimators.variational import VariationalAutoencoder
+from ._summary import PAGES as _PAGES
 from ._version import __version__ as __version__
 
 __all__ = [
@@ -60,9 +61,11 @@ __all__ = [
     "VariationalAutoencoder",
 ]
 
-# What files name stays the same wherever a class lives, so that old ones can be loaded.
 for _name in __all__:
+    # What files name stays the same wherever a class lives, so that old ones can be loaded.
     globals()[_name].__module__ = __name__
+    # The link of scikit-learn's diagram leads to our pages.
+    globals()[_name]._doc_link_module, globals()[_name]._doc_link_template = __name__, _PAGES
 
 from . import export  # noqa: E402, F401  (knows the estimators)
 

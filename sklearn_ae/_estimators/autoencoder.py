@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .._base import LEFT_TO_THE_DATA, BaseAutoencoder
+from .._base import BaseAutoencoder
+from .._constraints import LEFT_TO_THE_DATA
 from .._typing import Seed
 from ..architectures import MLP
 

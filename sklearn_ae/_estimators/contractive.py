@@ -6,7 +6,8 @@ from typing import Any
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._base import LEFT_TO_THE_DATA, BaseAutoencoder
+from .._base import BaseAutoencoder
+from .._constraints import LEFT_TO_THE_DATA
 from .._typing import Seed
 from ..architectures import MLP
 from ..penalties import JACOBIANS, Contractive

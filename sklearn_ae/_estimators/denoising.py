@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._base import LEFT_TO_THE_DATA, BaseAutoencoder
+from .._base import BaseAutoencoder
+from .._constraints import LEFT_TO_THE_DATA
 from .._typing import ArrayLike, Seed
 from ..architectures import MLP
 from ..corruptions import GaussianNoise, Masking, SaltAndPepper, SwapNoise

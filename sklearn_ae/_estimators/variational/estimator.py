@@ -10,7 +10,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..._base import FEW_COMPONENTS, LEFT_TO_THE_DATA, BaseAutoencoder
+from ..._base import BaseAutoencoder
+from ..._constraints import FEW_COMPONENTS, LEFT_TO_THE_DATA
 from ..._interpolation import arc, decoded_path
 from ..._training.loader import mean_over_rows
 from ..._training.module import in_batches, squared_errors
