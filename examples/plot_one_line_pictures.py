@@ -43,10 +43,10 @@ nested = make_pipeline(MinMaxScaler(), NestedAutoencoder(random_state=0)).fit(X)
 # The pictures of the pipeline are in the units of the data, whatever its first steps do.
 
 images = {"image_shape": (8, 8), "cmap": "gray_r"}
-figure = plt.figure(figsize=(15, 14), layout="constrained")
+figure = plt.figure(figsize=(13, 15), layout="constrained")
 axes = figure.subplot_mosaic(
-    [["lost", "between"], ["codes", "grid"], ["learned", "explained"]],
-    height_ratios=[1, 2.6, 2],
+    [["lost", "lost"], ["between", "between"], ["codes", "grid"], ["learned", "explained"]],
+    height_ratios=[1.2, 1.2, 2.6, 1.8],
 )
 ReconstructionDisplay.from_estimator(pipeline, X, ax=axes["lost"], **images)
 

@@ -86,7 +86,7 @@ for weight, model, code in zip(weights, models, codes, strict=True):
 # round the circle: eight points on it, decoded.
 
 figure, axes = plt.subplots(
-    2, 4, figsize=(12, 5.2), height_ratios=[4, 1], width_ratios=[0.8, 1, 1, 1], layout="constrained"
+    2, 4, figsize=(13, 7), height_ratios=[2, 1], width_ratios=[0.8, 1, 1, 1], layout="constrained"
 )
 
 
@@ -111,7 +111,7 @@ for column, weight, model, code in zip(axes.T[1:], weights, models, codes, stric
     column[0].set_aspect("equal", adjustable="datalim")
     radius = np.linalg.norm(code, axis=1).mean()
     circle = radius * np.column_stack([np.cos(walk), np.sin(walk)])
-    show(column[1], model.inverse_transform(circle), n_columns=8)
+    show(column[1], model.inverse_transform(circle), n_columns=4)
     column[1].set_xlabel("a walk round the circle")
 figure.colorbar(
     points,
