@@ -91,7 +91,7 @@ for (name, kind), curve in curves.items():
 ax.plot([0, 1], [0, 1], color="gray", lw=1)
 ax.set(xlabel="share that should lie in the interval", ylabel="share that does", aspect="equal")
 ax.set(xlim=(0, 1), ylim=(0, 1))
-ax.legend(fontsize=9, loc="upper left")
+ax.legend(fontsize=9, loc="lower right")
 right.suptitle("Intervals of the missing values")
 
 plt.show()
