@@ -4,11 +4,19 @@ PYTHON ?= python3
 PYTEST = OMP_NUM_THREADS=1 $(@:test%=.venv%)/bin/python -m pytest -q -n 2 --dist loadgroup
 export MPLBACKEND = Agg
 
-.PHONY: demo test test-oldest lint bench clean
+.PHONY: demo pictures docs test test-oldest lint bench clean
 
 demo: .venv/installed
-	.venv/bin/python examples/plot_swiss_roll.py
-	.venv/bin/python examples/plot_digits_grid_search.py
+	.venv/bin/python examples/draw.py plot_digits_grid_search plot_swiss_roll plot_day_and_night
+	@echo "See pictures/plot_day_and_night.png: streets by night, made brighter, and turned into day."
+
+# Those that the README and the site show; demo's own go to pictures/, which git ignores.
+pictures: .venv/installed
+	OMP_NUM_THREADS=1 .venv/bin/python examples/draw.py --to examples/images
+
+# Examples that have not changed are not run again.
+docs: .venv/installed
+	OMP_NUM_THREADS=1 .venv/bin/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
 
 test: .venv/installed
 	$(PYTEST)
@@ -19,13 +27,14 @@ test-oldest: .venv-oldest/installed
 lint: .venv/installed
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
+	.venv/bin/mypy
 	.venv/bin/numpydoc lint $$(git ls-files "sklearn_ae/*.py")
 
 bench: .venv/installed
 	for script in benchmarks/*.py; do echo "== $$script"; .venv/bin/python $$script || exit 1; done
 
 clean:
-	rm -rf .venv .venv-oldest .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venv-oldest .pytest_cache .ruff_cache .mypy_cache build dist pictures docs/auto_examples docs/generated
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/installed: constraints.txt

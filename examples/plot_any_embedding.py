@@ -16,8 +16,6 @@ regularised autoencoders).
 # ``GeodesicAutoencoder(target=umap.UMAP())``. Each is copied, run on the training digits, and
 # followed. How closely is told by `target_score_`, the R² of its coordinates.
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.datasets import load_digits
@@ -71,10 +69,7 @@ LatentGridDisplay.from_estimator(
 )
 axes[2].set_title("inverse_transform of a grid")
 
-path = Path(__file__).parent / "images" / "plot_any_embedding.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # Most new digits land on the island of their class. Their 10-NN accuracy is a little below that of

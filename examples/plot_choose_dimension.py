@@ -15,7 +15,6 @@ digits.
 # -------
 # The curve is the share of the variance of held-out rows that the first 1, 2, ... units explain.
 
-from pathlib import Path
 from time import perf_counter
 
 import matplotlib.pyplot as plt
@@ -116,10 +115,6 @@ ReconstructionDisplay.from_arrays(
 )
 right.set_title("Decoded from the first units of the code")
 
-folder = Path(__file__).parent / "images" if "__file__" in globals() else Path()
-folder.mkdir(exist_ok=True)
-figure.savefig(folder / "plot_choose_dimension.png", dpi=90)
-print(f"Picture: {folder / 'plot_choose_dimension.png'}")
 plt.show()
 
 # %%

@@ -17,7 +17,6 @@ of any other parameter.
 # a share of the variance. A net that copies returns the noise: its error is that of the noise.
 
 import warnings
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -100,10 +99,6 @@ axes[0].set_ylabel("error of noisy rows, share of the variance")
 axes[0].set_ylim(bottom=0)
 axes[0].legend(loc="lower left")
 
-folder = Path(__file__).parent / "images" if "__file__" in globals() else Path()
-folder.mkdir(exist_ok=True)
-figure.savefig(folder / "plot_constraint_strength.png", dpi=88)
-print(f"Picture: {folder / 'plot_constraint_strength.png'}")
 plt.show()
 
 # %%

@@ -20,7 +20,6 @@ moves, its right singular vectors are the directions, as pictures.
 # net does copy.
 
 import warnings
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -104,7 +103,7 @@ print(pd.DataFrame(rows).T.to_string(float_format="{:.3f}".format, na_rep="-"))
 # Below, each row of pictures belongs to one held-out digit: the digit itself, and the four
 # directions in which its code moves fastest.
 
-figure = plt.figure(figsize=(12, 4.2), layout="constrained")
+figure = plt.figure(figsize=(14, 5.2), layout="constrained")
 left, *grids = figure.subfigures(1, 3, width_ratios=[1.25, 1, 1])
 ax = left.subplots()
 for c, (_, singular_values, _) in svds.items():
@@ -125,17 +124,14 @@ for subfigure, (title, directions) in zip(grids, panels.items(), strict=True):
     for row, i in zip(subfigure.subplots(len(chosen), 5), chosen, strict=True):
         row[0].imshow(X_test[i].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
         for ax, direction in zip(row[1:], directions[i], strict=False):
-            limit = np.abs(direction).max()
-            ax.imshow(direction.reshape(8, 8), cmap="RdBu_r", vmin=-limit, vmax=limit)
+            image = ax.imshow(direction.reshape(8, 8), cmap="RdBu_r", vmin=-0.4, vmax=0.4)
         for ax, name in zip(row, ["digit", "1st", "2nd", "3rd", "4th"], strict=True):
             ax.set(xticks=[], yticks=[])
             if i == chosen[0]:
                 ax.set_title(name, size=10)
+subfigure.colorbar(image, ax=subfigure.axes, shrink=0.6, label="change of the pixel")
 
-path = Path(__file__).parent / "images" / "plot_contractive_saliency.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # Where there is nothing to spare

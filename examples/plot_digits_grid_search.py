@@ -17,8 +17,6 @@ digits: reduce 64 pixels to a few numbers, then tell the ten digits apart with a
 # sake.) The *codes* are standardised, because the penalty of the classifier treats all its inputs
 # alike.
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -31,6 +29,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae import AutoencoderTransformer
+from sklearn_ae.inspection import LatentSpaceDisplay
 
 X, y = load_digits(return_X_y=True)
 X = X.astype(np.float32)  # precise enough, and half the memory
@@ -91,38 +90,29 @@ print(
 # %%
 # What the curves and the codes look like
 # ---------------------------------------
-# On the left the table; then the test digits as two numbers each, by either method.
+# Above the table; below the test digits as two numbers each, by either method.
 
-figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
-names = ["PCA", "AutoencoderTransformer"]
-for name, marker in zip(names, "so", strict=True):
+figure, axes = plt.subplots(2, 2, figsize=(11, 9), layout="constrained", height_ratios=[1, 1.5])
+accuracy, retained = axes[0]
+for name, marker in zip(["PCA", "AutoencoderTransformer"], "so", strict=True):
     rows = table.xs(name, level="reducer")
-    bars = axes[0].errorbar(
+    accuracy.errorbar(
         rows.index, rows["accuracy"], rows["± std"], marker=marker, capsize=3, label=name
     )
-    axes[0].plot(rows.index, rows["reconstruction R²"], "--", color=bars[0].get_color())
-axes[0].set_xscale("log", base=2)
-axes[0].set_xticks([2, 4, 8, 16], labels=[2, 4, 8, 16])
-axes[0].set(
-    title="Accuracy of a linear classifier on the code,\nand R² of the reconstruction",
-    xlabel="components",
-    ylabel="accuracy (solid, mean ± std), R² (dashed)",
-)
-axes[0].legend(loc="lower right")
+    retained.plot(rows.index, rows["reconstruction R²"], marker=marker, label=name)
+accuracy.set(title="Accuracy of a linear classifier on the code", ylabel="accuracy, mean ± std")
+retained.set(title="How much of the images the code retains", ylabel="R² of the reconstruction")
+for ax in axes[0]:
+    ax.set_xscale("log", base=2)
+    ax.set_xticks([2, 4, 8, 16], labels=[2, 4, 8, 16])
+    ax.set_xlabel("components")
+    ax.legend(loc="lower right")
 
-for ax, reducer in zip(axes[1:], grid["reduce"], strict=True):
-    code = reducer.set_params(n_components=2).fit(X_train).transform(X_test)
-    ax.scatter(*code.T, c=y_test, cmap="tab10", s=8)
-    for digit in range(10):
-        place = np.median(code[y_test == digit], axis=0)
-        box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
-        ax.text(*place, digit, ha="center", va="center", weight="bold", bbox=box)
-    ax.set(title=f"{type(reducer).__name__}: test digits", xlabel="code 1", ylabel="code 2")
+for ax, reducer in zip(axes[1], grid["reduce"], strict=True):
+    model = reducer.set_params(n_components=2).fit(X_train)
+    LatentSpaceDisplay.from_estimator(model, X_test, y_test, y_name="digit", ax=ax)
 
-path = Path(__file__).parent / "images" / "plot_digits_grid_search.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # With few components the nonlinear code tells the digits apart better, and it retains more of the

@@ -15,7 +15,6 @@ imputers of scikit-learn.
 # deviations, so filling with the mean has an error of about 1.
 
 import warnings
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -72,10 +71,7 @@ ax.set_title("Gaps filled in five tables, of which 20 % or 50 % were missing")
 ax.grid(axis="y", alpha=0.3)
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
-path = Path(__file__).parent / "images" / "plot_missing_values.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # The further left, the smaller the error; the line is what the mean of each column would give.

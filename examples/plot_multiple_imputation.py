@@ -17,7 +17,6 @@ multiple imputation.
 # random too, the others their lower half.
 
 import warnings
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -71,17 +70,18 @@ columns = {
     **{f"draw {i + 1}": imputations[i] for i in range(4)},
     "spread": np.where(missing, imputations.std(axis=0), 0),
 }
-figure = plt.figure(figsize=(9.5, 4.6), layout="constrained")
-left, right = figure.subfigures(1, 2, width_ratios=[1.45, 1])
+figure = plt.figure(figsize=(12, 6), layout="constrained")
+left, right = figure.subfigures(1, 2, width_ratios=[1.7, 1])
 for row, axes in zip(shown, left.subplots(len(shown), len(columns)), strict=True):
     for ax, (name, pictures) in zip(axes, columns.items(), strict=True):
         limit = 8 if name == "spread" else 16
         cmap = "viridis" if name == "spread" else "gray_r"
-        ax.imshow(pictures[row].reshape(8, 8), cmap=cmap, vmin=0, vmax=limit)
+        image = ax.imshow(pictures[row].reshape(8, 8), cmap=cmap, vmin=0, vmax=limit)
         ax.set(xticks=[], yticks=[], facecolor="tab:red")
         ax.spines[:].set_visible(False)
         if row == shown[0]:
-            ax.set_title(name, fontsize=8)
+            ax.set_title(name, fontsize=10)
+left.colorbar(image, ax=left.axes, shrink=0.5, label="spread: std of the draws, in grey levels")
 left.suptitle("Lower halves that could have been")
 ax = right.subplots()
 styles = {"autoencoder": "C0", "iterative": "C1"}
@@ -91,13 +91,10 @@ for (name, kind), curve in curves.items():
 ax.plot([0, 1], [0, 1], color="gray", lw=1)
 ax.set(xlabel="share that should lie in the interval", ylabel="share that does", aspect="equal")
 ax.set(xlim=(0, 1), ylim=(0, 1))
-ax.legend(fontsize=7, loc="upper left")
+ax.legend(fontsize=9, loc="lower right")
 right.suptitle("Intervals of the missing values")
 
-path = Path(__file__).parent / "images" / "plot_multiple_imputation.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # Draws go on from what is there: strokes meet at the edge, and what is at its end differs from draw

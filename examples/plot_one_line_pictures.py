@@ -15,8 +15,6 @@ look different. They take whole pipelines and DataFrames, and most of them PCA a
 # 1,797 digits of 8 x 8 pixels, and a code of two numbers. A second one finds out by itself how many
 # numbers it needs.
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -45,10 +43,10 @@ nested = make_pipeline(MinMaxScaler(), NestedAutoencoder(random_state=0)).fit(X)
 # The pictures of the pipeline are in the units of the data, whatever its first steps do.
 
 images = {"image_shape": (8, 8), "cmap": "gray_r"}
-figure = plt.figure(figsize=(15, 14), layout="constrained")
+figure = plt.figure(figsize=(13, 15), layout="constrained")
 axes = figure.subplot_mosaic(
-    [["lost", "between"], ["codes", "grid"], ["learned", "explained"]],
-    height_ratios=[1, 2.6, 2],
+    [["lost", "lost"], ["between", "between"], ["codes", "grid"], ["learned", "explained"]],
+    height_ratios=[1.2, 1.2, 2.6, 1.8],
 )
 ReconstructionDisplay.from_estimator(pipeline, X, ax=axes["lost"], **images)
 
@@ -74,9 +72,6 @@ LatentGridDisplay.from_estimator(pipeline, X, ax=axes["grid"], **images)
 LearningCurveDisplay.from_estimator(pipeline, ax=axes["learned"])
 ExplainedVarianceDisplay.from_estimator(nested, X, ax=axes["explained"])
 
-folder = Path(__file__).parent / "images" if "__file__" in globals() else Path()
-folder.mkdir(exist_ok=True)
-figure.savefig(folder / "plot_one_line_pictures.png", dpi=75)
 
 # %%
 # Is the code a good map?
@@ -91,9 +86,7 @@ embeddings = {
     "AutoencoderTransformer": AutoencoderTransformer(2, random_state=0),
 }
 display = EmbeddingReportDisplay.from_embeddings(X, embeddings)
-display.figure_.savefig(folder / "plot_one_line_pictures_report.png", dpi=75)
 print(display.report.to_string(float_format="{:.3f}".format))
-print(f"Pictures: {folder}/plot_one_line_pictures*.png")
 plt.show()
 
 # %%

@@ -8,6 +8,8 @@ an answer; the other half is which of its values give it away, and how sure one 
 
 Two examples: tumours, where malignant ones are the outliers among benign ones, and pictures of
 which some are no faces.
+
+Needs a package more: ``pip install scikit-image``, for the faces.
 """
 
 # %%
@@ -16,8 +18,6 @@ which some are no faces.
 # Thirty measurements of cell nuclei, in units from thousandths to thousands; the detector sees to
 # that. It learns from 250 benign tumours and judges the other 107, and 212 malignant ones, of whose
 # kind it has seen none.
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -105,12 +105,13 @@ print(f"\nArea under the ROC curve\n{table.to_string(float_format='{:.3f}'.forma
 figure = plt.figure(figsize=(12, 8.4), layout="constrained")
 above, below = figure.subfigures(2, 1, height_ratios=[1.1, 1])
 left, right = above.subplots(1, 2, width_ratios=[1, 1.15])
-bins = np.geomspace(-score.max() * 0.95, -score.min() * 1.05, 40)
+oddness = -score  # scores are higher for normal rows, as scikit-learn has it
+bins = np.geomspace(oddness.min() * 0.95, oddness.max() * 1.05, 40)
 for label, rows in {"benign, new": ~is_malignant, "malignant": is_malignant}.items():
-    left.hist(-score[rows], bins, alpha=0.6, label=label)
+    left.hist(oddness[rows], bins, alpha=0.6, label=label)
 left.axvline(-detector.offset_, color="black", linestyle="--", label="threshold")
 left.set_xscale("log")
-left.set_xlabel("minus the score: 1 is typical")
+left.set_xlabel("oddness: 1 is typical")
 left.set_ylabel("tumours")
 left.set_title("How far from what is normal")
 left.legend(frameon=False)
@@ -127,9 +128,9 @@ tiles = below.subplots(3, 12)
 odd_faces = np.flatnonzero(~is_other)[np.argsort(face_score[~is_other])]
 ranked = np.argsort(-face_score)
 strips = {
-    "highest scores": ranked[:12],
-    "lowest scores": ranked[::-1][:12],
-    "faces with the\nlowest scores": odd_faces[:12],
+    "least odd": ranked[:12],
+    "oddest": ranked[::-1][:12],
+    "oddest faces": odd_faces[:12],
 }
 for axes, (label, chosen) in zip(tiles, strips.items(), strict=True):
     for ax, i in zip(axes, chosen, strict=True):
@@ -138,12 +139,9 @@ for axes, (label, chosen) in zip(tiles, strips.items(), strict=True):
         ax.set_yticks([])
         ax.set_title(f"{-face_score[i]:.1f}", fontsize=9)
     axes[0].set_ylabel(label, rotation=0, ha="right", va="center")
-below.suptitle("Pictures judged by a detector that learned from 75 faces; minus the score")
+below.suptitle("Pictures and their oddness, by a detector that has learned from 75 faces")
 
-path = Path(__file__).parent / "images" / "plot_outliers.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # Left, most malignant tumours are beyond the threshold, below which 5 % of rows like the training

@@ -19,7 +19,6 @@ that knows digits reconstructs the first group and fails on the others.
 # good as answering with the mean of the group, and below 0 is worse than that.
 
 import warnings
-from pathlib import Path
 from textwrap import shorten
 from time import perf_counter
 
@@ -111,10 +110,7 @@ for ax, (group, X) in zip(axes, groups.items(), strict=True):
     ax.spines[:].set_visible(False)
     ax.set_title(group)
 
-path = Path(__file__).parent / "images" / "plot_overcomplete.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # Digits come back from all of them. Only the plain autoencoder returns the rest as well: it starts

@@ -14,8 +14,6 @@ We care for where it points, and that is a cyclic quantity: its code should lie 
 # The pictures
 # ------------
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -88,7 +86,7 @@ for weight, model, code in zip(weights, models, codes, strict=True):
 # round the circle: eight points on it, decoded.
 
 figure, axes = plt.subplots(
-    2, 4, figsize=(12, 5.2), height_ratios=[4, 1], width_ratios=[0.8, 1, 1, 1], layout="constrained"
+    2, 4, figsize=(13, 7), height_ratios=[2, 1], width_ratios=[0.8, 1, 1, 1], layout="constrained"
 )
 
 
@@ -113,7 +111,7 @@ for column, weight, model, code in zip(axes.T[1:], weights, models, codes, stric
     column[0].set_aspect("equal", adjustable="datalim")
     radius = np.linalg.norm(code, axis=1).mean()
     circle = radius * np.column_stack([np.cos(walk), np.sin(walk)])
-    show(column[1], model.inverse_transform(circle), n_columns=8)
+    show(column[1], model.inverse_transform(circle), n_columns=4)
     column[1].set_xlabel("a walk round the circle")
 figure.colorbar(
     points,
@@ -122,10 +120,7 @@ figure.colorbar(
     ticks=range(0, 361, 90),
 )
 
-path = Path(__file__).parent / "images" / "plot_own_penalty.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # With weight the code turns into a ring, ordered by where the hand points; what the radius said

@@ -23,7 +23,6 @@ unroll the roll. `GeodesicAutoencoder` is trained for all three.
 # of the spiral, ``(t sqrt(1 + t²) + asinh t) / 2``; the other flat coordinate is the height. Points
 # lie a little beside the paper, so that the methods have to average.
 
-from pathlib import Path
 from time import perf_counter
 
 import matplotlib.pyplot as plt
@@ -173,10 +172,7 @@ ax.plot_surface(x, z, height, facecolors=shade, rstride=1, cstride=1, shade=Fals
 ax.plot_wireframe(x, z, height, rstride=5, cstride=6, color="white", linewidth=0.6)
 figure.colorbar(points, ax=figure.axes, label="position along the paper", shrink=0.6, pad=0.02)
 
-path = Path(__file__).parent / "images" / "plot_swiss_roll.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # PCA looks at the roll from the side: it keeps the spiral and drops the height. The plain

@@ -14,7 +14,6 @@ and scikit-learn's PCA fits it. How much do the nonlinear maps add, and what is 
 # Both have 16 units. Drawing leaves out the noise of the single pixels, for both.
 
 import warnings
-from pathlib import Path
 from textwrap import shorten
 
 import matplotlib.pyplot as plt
@@ -145,10 +144,7 @@ axes[4].set_xticks(shown * 10 + 4.5, [f"{code:.1f}" for code in quantiles[shown]
 axes[4].set_yticks(shown * 10 + 4.5, [f"{code:.1f}" for code in quantiles[::-1][shown]])
 axes[4].set(xlabel="code 1", ylabel="code 2")
 
-path = Path(__file__).parent / "images" / "plot_vae_samples.png"
-path.parent.mkdir(exist_ok=True)
-figure.savefig(path, dpi=88)
-print(f"Picture: {path}")
+plt.show()
 
 # %%
 # Held-out digits are much more likely under the autoencoder with beta = 1 than under probabilistic

@@ -3,9 +3,10 @@
 from abc import ABCMeta, abstractmethod
 from dataclasses import replace
 from math import ceil
-from numbers import Real
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -14,13 +15,14 @@ from sklearn.base import (
 )
 from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from ._constraints import FEW_COMPONENTS, SHARED
 from ._error_hints import check_names, check_nested, check_values, checked_data
 from ._interpolation import decoded_path, segment
 from ._onnx_graph import METHODS, Graph
 from ._state import checked_state, stamped
+from ._summary import summary_of, with_summary
 from ._training.fit import train, train_one_pass
 from ._training.loader import counted_rows
 from ._training.module import in_batches, reconstructions, runaway_warning, squared_errors
@@ -28,8 +30,8 @@ from ._training.random import borrowed_global_state
 from ._training.recipe import Recipe
 from ._training.state import state_of, trained_from
 from ._training.tasks import CallbackSupportMixin, tasks_of
+from ._typing import ArrayLike, Weights
 from ._validation import (
-    Whole,
     check_parts,
     check_weight,
     like_input,
@@ -37,15 +39,7 @@ from ._validation import (
     warn_user,
 )
 from .architectures import MLP
-from .architectures._activations import ACTIVATIONS
-from .losses import LOSSES, loss_of
-
-FEW_COMPONENTS = (128, 64)  # what hidden_layer_sizes="auto" is for a code narrower than the data
-LEFT_TO_THE_DATA = {  # constraints of parameters that may be "auto"
-    "hidden_layer_sizes": [StrOptions({"auto"}), "array-like", Whole()],
-    "init": [StrOptions({"auto", "pca", "random"})],
-    "max_iter": [StrOptions({"auto"}), Whole()],
-}
+from .losses import loss_of
 
 
 class BaseAutoencoder(
@@ -64,36 +58,14 @@ class BaseAutoencoder(
 
     _recipe_class = Recipe
 
-    _parameter_constraints: dict = {
-        "n_components": [Whole()],
-        "hidden_layer_sizes": ["array-like", Whole()],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "architecture": [HasMethods(["build", "get_params"]), None],
-        "loss": [StrOptions(set(LOSSES)), callable],
-        "init": [StrOptions({"pca", "random"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "solver": [StrOptions({"adam", "sgd"})],
-        "batch_size": [StrOptions({"auto"}), Whole()],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Whole()],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [Whole()],
-        "early_stopping": [StrOptions({"auto"}), "boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-        "device": [str],
-        "callbacks": [list, None],
-        "net_params": [dict, None],
-    }
+    _parameter_constraints: dict = SHARED
 
     def __new__(cls, *args, **kwargs):
         """Refuse names of other libraries, and say which name is meant."""
         check_names(cls, kwargs)
         return super().__new__(cls)
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, also those of parts, as ``penalty__weight``.
 
         Parameters
@@ -110,7 +82,7 @@ class BaseAutoencoder(
         return super().set_params(**params)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: Weights = None) -> Self:
         """Learn to encode and to decode the rows of X.
 
         Parameters
@@ -158,7 +130,7 @@ class BaseAutoencoder(
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X: ArrayLike, y: Any = None, sample_weight: Weights = None) -> Self:
         """Train on the rows of X for one epoch, from where the last call left off.
 
         The first call sets the centring, the scale and the start from its X; make it a
@@ -204,7 +176,7 @@ class BaseAutoencoder(
         warn_user(trained.net.monitor.warning(recipe.max_iter))
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the codes of the rows of X.
 
         Parameters
@@ -220,7 +192,7 @@ class BaseAutoencoder(
         X = self._check(X)
         return self._apply(self.module_.encode, X, self._n_features_out)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return the rows of data that codes stand for.
 
         Parameters
@@ -249,7 +221,7 @@ class BaseAutoencoder(
             )
         return like_input(self, self._apply(self.module_.decode, codes, self.n_features_in_), X)
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Encode and decode the rows of X: what of them the code retains.
 
         Parameters
@@ -265,7 +237,7 @@ class BaseAutoencoder(
         rows = self._check(X)
         return like_input(self, reconstructions(self.module_, rows), X)
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the share of the variance of X that the reconstruction explains.
 
         Parameters
@@ -285,7 +257,26 @@ class BaseAutoencoder(
         X = self._check(X)
         return r2_score(X, reconstructions(self.module_, X), multioutput="variance_weighted")
 
-    def score_samples(self, X):
+    def feature_scores(self, X: ArrayLike) -> np.ndarray | pd.Series:
+        """Return the share of the variance of each column that the reconstruction explains.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data like that of `fit`.
+
+        Returns
+        -------
+        r2 : ndarray or Series of shape (n_features,)
+            R² of each column, at most 1; by name if `fit` saw names. Their mean, weighted by the
+            variances of the columns, is `score`.
+        """
+        X = self._check(X)
+        r2 = r2_score(X, reconstructions(self.module_, X), multioutput="raw_values")
+        names = getattr(self, "feature_names_in_", None)
+        return r2 if names is None else pd.Series(r2, index=names, name="r2")
+
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the squared reconstruction error of each row; higher is more normal.
 
         Parameters
@@ -301,7 +292,9 @@ class BaseAutoencoder(
         X = self._check(X)
         return -squared_errors(self.module_, X)
 
-    def interpolate(self, a, b, n_steps=10, *, codes=False):
+    def interpolate(
+        self, a: ArrayLike, b: ArrayLike, n_steps: int = 10, *, codes: bool = False
+    ) -> np.ndarray:
         """Decode points on the segment between the codes of two rows.
 
         Between two rows of data lies, on the straight way, a blend of both. The straight way
@@ -398,6 +391,14 @@ class BaseAutoencoder(
     def _apply(self, function, array, *shape):
         """Return what a function of tensors makes of the rows of an array, batch by batch."""
         return in_batches(function, array, self.module_, *shape)
+
+    @property
+    def _repr_html_(self):
+        diagram = super()._repr_html_
+        return lambda: diagram() + summary_of(self)
+
+    def _repr_mimebundle_(self, **kwargs):
+        return with_summary(self, super()._repr_mimebundle_(**kwargs))
 
     def __sklearn_ae_graph__(self, method):
         """Return what a method computes as a torch module, or None; for `export.to_onnx`."""

@@ -7,12 +7,17 @@ them what it needs.
 """
 
 from numbers import Real
+from typing import Self
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
 __all__ = ["GaussianNoise", "Masking", "SaltAndPepper", "SwapNoise"]
+
+
+def __dir__():
+    return __all__
 
 
 class GaussianNoise(BaseEstimator):
@@ -29,6 +34,11 @@ class GaussianNoise(BaseEstimator):
     scale_ : float
         What "auto" has found in the data seen in `fit`.
 
+    See Also
+    --------
+    Masking : For values that may be missing.
+    sklearn_ae.DenoisingAutoencoder : Has it as ``noise="gaussian"``.
+
     References
     ----------
     Vincent et al. (2010). Stacked denoising autoencoders. JMLR 11.
@@ -43,10 +53,10 @@ class GaussianNoise(BaseEstimator):
     0.5
     """
 
-    def __init__(self, scale=0.1):
+    def __init__(self, scale: float | str = 0.1) -> None:
         self.scale = scale
 
-    def fit(self, X):
+    def fit(self, X: np.ndarray) -> Self:
         """Learn how large the noise is.
 
         Parameters
@@ -63,12 +73,12 @@ class GaussianNoise(BaseEstimator):
             self.scale_ = 0.5 * float(np.sqrt(X.var(axis=0, dtype=np.float64).mean()))
         return self
 
-    def __call__(self, x, generator):
+    def __call__(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Return a corrupted copy of x."""
         noise = torch.empty_like(x).normal_(generator=generator)
         return x + (self.scale_ if self.scale == "auto" else self.scale) * noise
 
-    def check(self, X):
+    def check(self, X: np.ndarray) -> None:
         """Raise ValueError unless the scale is "auto" or a number of at least 0."""
         if self.scale != "auto" and not (_is_number(self.scale) and 0 <= self.scale < np.inf):
             raise ValueError(
@@ -76,7 +86,7 @@ class GaussianNoise(BaseEstimator):
             )
 
     @property
-    def does_nothing(self):
+    def does_nothing(self) -> bool:
         """Whether x stays as it is."""
         return self.scale == 0
 
@@ -84,7 +94,7 @@ class GaussianNoise(BaseEstimator):
 class _OfSomeValues(BaseEstimator):
     """A corruption of each value with the probability ``fraction``."""
 
-    def check(self, X):
+    def check(self, X: np.ndarray) -> None:
         """Raise ValueError unless the fraction is a probability."""
         if not (_is_number(self.fraction) and 0 <= self.fraction <= 1):
             raise ValueError(
@@ -93,7 +103,7 @@ class _OfSomeValues(BaseEstimator):
             )
 
     @property
-    def does_nothing(self):
+    def does_nothing(self) -> bool:
         """Whether x stays as it is."""
         return self.fraction == 0
 
@@ -120,6 +130,11 @@ class Masking(_OfSomeValues):
     fill_ : ndarray of shape (n_features,)
         What "auto" has found in the data seen in `fit`. Without `fit` it is zero.
 
+    See Also
+    --------
+    SwapNoise : Damage that can be seen less easily, for tables.
+    sklearn_ae.AutoencoderImputer : Fills values that are known to be missing.
+
     References
     ----------
     Vincent et al. (2008). Extracting and composing robust features with denoising autoencoders.
@@ -135,11 +150,11 @@ class Masking(_OfSomeValues):
     0.8
     """
 
-    def __init__(self, fraction=0.3, value="auto"):
+    def __init__(self, fraction: float = 0.3, value: float | str = "auto") -> None:
         self.fraction = fraction
         self.value = value
 
-    def fit(self, X):
+    def fit(self, X: np.ndarray) -> Self:
         """Learn what the masked values of each column become.
 
         Parameters
@@ -157,13 +172,13 @@ class Masking(_OfSomeValues):
             self.fill_ = np.where(has_zero, 0, X.mean(axis=0, dtype=np.float64))
         return self
 
-    def __call__(self, x, generator):
+    def __call__(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Return a corrupted copy of x."""
         fill = getattr(self, "fill_", 0.0) if self.value == "auto" else self.value
         _, masked = self._chosen(x, generator)
         return torch.where(masked, torch.as_tensor(fill, dtype=x.dtype, device=x.device), x)
 
-    def check(self, X):
+    def check(self, X: np.ndarray) -> None:
         """Raise ValueError unless fraction is a probability and value "auto" or a finite number."""
         super().check(X)
         if self.value != "auto" and not (_is_number(self.value) and np.isfinite(self.value)):
@@ -187,6 +202,11 @@ class SaltAndPepper(_OfSomeValues):
         The ends of each column of the data seen in `fit` (of an estimator's `partial_fit`: in that
         call). Without `fit`, those of the batch serve.
 
+    See Also
+    --------
+    Masking : To one value, instead of the two ends.
+    GaussianNoise : A little of it everywhere.
+
     References
     ----------
     Vincent et al. (2010). Stacked denoising autoencoders. JMLR 11.
@@ -201,10 +221,10 @@ class SaltAndPepper(_OfSomeValues):
     tensor([-1.,  2.])
     """
 
-    def __init__(self, fraction=0.3):
+    def __init__(self, fraction: float = 0.3) -> None:
         self.fraction = fraction
 
-    def fit(self, X):
+    def fit(self, X: np.ndarray) -> Self:
         """Learn the ends of each column.
 
         Parameters
@@ -220,7 +240,7 @@ class SaltAndPepper(_OfSomeValues):
         self.data_min_, self.data_max_ = X.min(axis=0), X.max(axis=0)
         return self
 
-    def __call__(self, x, generator):
+    def __call__(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Return a corrupted copy of x."""
         low, high = x.amin(dim=0), x.amax(dim=0)
         if hasattr(self, "data_min_"):
@@ -241,6 +261,11 @@ class SwapNoise(_OfSomeValues):
     fraction : float, default=0.15
         Probability that a value is replaced, in [0, 1].
 
+    See Also
+    --------
+    Masking : Values that are plainly damaged.
+    sklearn_ae.DenoisingAutoencoder : Has it as ``noise="swap"``.
+
     Notes
     -----
     It became known by Michael Jahrer's winning entry to Porto Seguro's Safe Driver Prediction
@@ -256,10 +281,10 @@ class SwapNoise(_OfSomeValues):
     0.2
     """
 
-    def __init__(self, fraction=0.15):
+    def __init__(self, fraction: float = 0.15) -> None:
         self.fraction = fraction
 
-    def __call__(self, x, generator):
+    def __call__(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Return a corrupted copy of x."""
         n_rows = len(x)
         if n_rows == 1:  # there is no other row

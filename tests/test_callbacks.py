@@ -13,7 +13,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
-from sklearn_ae import AutoencoderTransformer, GeodesicAutoencoder, NestedAutoencoder
+from sklearn_ae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    GeodesicAutoencoder,
+    NestedAutoencoder,
+)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Training stopped at max_iter"),
@@ -234,3 +239,35 @@ def test_progress_bar_shows_the_rounds(capsys):
     output = capsys.readouterr().out
     assert "GeodesicAutoencoder" in output
     assert "100%" in output
+
+
+# A detector, whose fit is several
+
+
+@pytest.mark.parametrize("n_rows", [60, 600])
+def test_progress_bar_shows_the_fits_of_a_detector(n_rows, capsys):
+    if without_callbacks(quick()):
+        return
+    import rich
+    from sklearn.callback import ProgressBar
+
+    rich.reconfigure(width=200)
+    rows = np.random.RandomState(0).normal(size=(n_rows, 3))
+    detector = AutoencoderOutlierDetector(quick(), random_state=0)
+    detector.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(rows)
+    output = capsys.readouterr().out
+    assert "AutoencoderOutlierDetector" in output
+    assert "AutoencoderTransformer" in output
+    assert "100%" in output
+
+
+def test_callbacks_do_not_change_what_a_detector_learns():
+    plain = AutoencoderOutlierDetector(quick(), random_state=0).fit(X)
+    watched, recorder = AutoencoderOutlierDetector(quick(), random_state=0), Recorder()
+    if without_callbacks(watched):
+        return
+    watched.set_callbacks(recorder).fit(X)
+    np.testing.assert_array_equal(watched.score_samples(X), plain.score_samples(X))
+    assert recorder.epochs("begin") == recorder.epochs("end") == [0, 1, 2, 3]
+    assert recorder.log[-2:] == [("end", 0, 0), ("teardown", 0, 0)]
+    assert vars(watched.set_callbacks()).keys() == vars(plain).keys()

@@ -1,6 +1,11 @@
 """AutoencoderTransformer: the plain autoencoder, and the one that takes any part."""
 
-from .._base import LEFT_TO_THE_DATA, BaseAutoencoder
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .._base import BaseAutoencoder
+from .._constraints import LEFT_TO_THE_DATA
+from .._typing import Seed
 from ..architectures import MLP
 
 
@@ -126,6 +131,12 @@ class AutoencoderTransformer(BaseAutoencoder):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, if X had any that are strings.
 
+    See Also
+    --------
+    NestedAutoencoder : Says how many components the data need.
+    GeodesicAutoencoder : A code that is a map, for pictures and distances.
+    sklearn.decomposition.PCA : The linear relative; enough where its reconstruction is.
+
     Notes
     -----
     Training computes in float32 wherever that resolves the data, which is twice as fast; everything
@@ -195,31 +206,31 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int = 2,
         *,
-        hidden_layer_sizes="auto",
-        activation="silu",
-        architecture=None,
-        loss="squared_error",
-        penalty=None,
-        corruption=None,
-        init="auto",
-        alpha=0.3,
-        solver="adam",
-        batch_size="auto",
-        learning_rate_init=0.01,
-        max_iter="auto",
-        tol=1e-3,
-        n_iter_no_change=12,
-        early_stopping="auto",
-        validation_fraction=0.15,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        device="cpu",
-        callbacks=None,
-        net_params=None,
-    ):
+        hidden_layer_sizes: int | Sequence[int] | str = "auto",
+        activation: str = "silu",
+        architecture: Any = None,
+        loss: str | Callable = "squared_error",
+        penalty: Callable | None = None,
+        corruption: Callable | None = None,
+        init: str = "auto",
+        alpha: float = 0.3,
+        solver: str = "adam",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
+        max_iter: int | str = "auto",
+        tol: float = 1e-3,
+        n_iter_no_change: int = 12,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.15,
+        warm_start: bool = False,
+        random_state: Seed = None,
+        verbose: int = 0,
+        device: str = "cpu",
+        callbacks: list | None = None,
+        net_params: dict | None = None,
+    ) -> None:
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation

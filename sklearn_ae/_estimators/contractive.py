@@ -1,10 +1,14 @@
 """ContractiveAutoencoder: a code that changes only along the data."""
 
+from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._base import LEFT_TO_THE_DATA, BaseAutoencoder
+from .._base import BaseAutoencoder
+from .._constraints import LEFT_TO_THE_DATA
+from .._typing import Seed
 from ..architectures import MLP
 from ..penalties import JACOBIANS, Contractive
 
@@ -136,6 +140,11 @@ class ContractiveAutoencoder(BaseAutoencoder):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, if X had any that are strings.
 
+    See Also
+    --------
+    DenoisingAutoencoder : A flat encoder by way of damaged rows, at a lower cost.
+    sklearn_ae.penalties.Contractive : The penalty, for other estimators.
+
     Notes
     -----
     Images with values in [0, 1], as features for a classifier: ``n_components=1000``,
@@ -176,32 +185,32 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int = 2,
         *,
-        contraction=0.03,
-        jacobian="auto",
-        curvature=0.0,
-        hidden_layer_sizes="auto",
-        activation="silu",
-        architecture=None,
-        loss="squared_error",
-        init="auto",
-        alpha=0.3,
-        solver="adam",
-        batch_size="auto",
-        learning_rate_init=0.01,
-        max_iter="auto",
-        tol=1e-3,
-        n_iter_no_change=12,
-        early_stopping="auto",
-        validation_fraction=0.15,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        device="cpu",
-        callbacks=None,
-        net_params=None,
-    ):
+        contraction: float = 0.03,
+        jacobian: str = "auto",
+        curvature: float = 0.0,
+        hidden_layer_sizes: int | Sequence[int] | str = "auto",
+        activation: str = "silu",
+        architecture: Any = None,
+        loss: str | Callable = "squared_error",
+        init: str = "auto",
+        alpha: float = 0.3,
+        solver: str = "adam",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
+        max_iter: int | str = "auto",
+        tol: float = 1e-3,
+        n_iter_no_change: int = 12,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.15,
+        warm_start: bool = False,
+        random_state: Seed = None,
+        verbose: int = 0,
+        device: str = "cpu",
+        callbacks: list | None = None,
+        net_params: dict | None = None,
+    ) -> None:
         self.n_components = n_components
         self.contraction = contraction
         self.jacobian = jacobian

@@ -1,10 +1,15 @@
 """DenoisingAutoencoder: reconstruct the clean row from a damaged one."""
 
+from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any
 
+import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._base import LEFT_TO_THE_DATA, BaseAutoencoder
+from .._base import BaseAutoencoder
+from .._constraints import LEFT_TO_THE_DATA
+from .._typing import ArrayLike, Seed
 from ..architectures import MLP
 from ..corruptions import GaussianNoise, Masking, SaltAndPepper, SwapNoise
 
@@ -143,6 +148,12 @@ class DenoisingAutoencoder(BaseAutoencoder):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, if X had any that are strings.
 
+    See Also
+    --------
+    AutoencoderImputer : Fills gaps, and knows where they are.
+    ContractiveAutoencoder : Asks for a flat encoder in so many words.
+    sklearn_ae.corruptions : The kinds of damage, for other estimators.
+
     Notes
     -----
     Nothing is damaged outside of `fit` and `partial_fit`.
@@ -203,32 +214,32 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int = 2,
         *,
-        noise="masking",
-        noise_level="auto",
-        emphasis=0.0,
-        hidden_layer_sizes="auto",
-        activation="silu",
-        architecture=None,
-        loss="squared_error",
-        init="auto",
-        alpha=0.3,
-        solver="adam",
-        batch_size="auto",
-        learning_rate_init=0.01,
-        max_iter="auto",
-        tol=1e-3,
-        n_iter_no_change=12,
-        early_stopping="auto",
-        validation_fraction=0.15,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        device="cpu",
-        callbacks=None,
-        net_params=None,
-    ):
+        noise: str | Callable = "masking",
+        noise_level: float | str = "auto",
+        emphasis: float = 0.0,
+        hidden_layer_sizes: int | Sequence[int] | str = "auto",
+        activation: str = "silu",
+        architecture: Any = None,
+        loss: str | Callable = "squared_error",
+        init: str = "auto",
+        alpha: float = 0.3,
+        solver: str = "adam",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
+        max_iter: int | str = "auto",
+        tol: float = 1e-3,
+        n_iter_no_change: int = 12,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.15,
+        warm_start: bool = False,
+        random_state: Seed = None,
+        verbose: int = 0,
+        device: str = "cpu",
+        callbacks: list | None = None,
+        net_params: dict | None = None,
+    ) -> None:
         self.n_components = n_components
         self.noise = noise
         self.noise_level = noise_level
@@ -254,7 +265,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         self.callbacks = callbacks
         self.net_params = net_params
 
-    def denoise(self, X):
+    def denoise(self, X: ArrayLike) -> np.ndarray:
         """Repair rows: `reconstruct` by the name that its field gives it.
 
         Parameters

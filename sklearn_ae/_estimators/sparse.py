@@ -1,6 +1,8 @@
 """SparseAutoencoder: many units, of which each row uses few."""
 
+from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from .._base import BaseAutoencoder
 from .._training.loader import mean_over_rows
 from .._training.module import codes_of
+from .._typing import Seed
 from .._validation import Whole
 from ..architectures import TopK
 from ..penalties import L1, KLSparsity
@@ -149,6 +152,12 @@ class SparseAutoencoder(BaseAutoencoder):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, if X had any that are strings.
 
+    See Also
+    --------
+    sklearn.decomposition.DictionaryLearning : A linear dictionary; no encoder, slower.
+    sklearn_ae.penalties.KLSparsity : A penalty, for other estimators.
+    sklearn_ae.architectures.TopK : So many active units, for other estimators.
+
     Notes
     -----
     Images with values in [0, 1], as features for a classifier: ``n_components=1000``,
@@ -197,34 +206,34 @@ class SparseAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int = 2,
         *,
-        sparsity="l1",
-        strength=None,
-        target_activity=0.05,
-        n_active="auto",
-        n_active_transform=None,
-        hidden_layer_sizes=(),
-        activation="silu",
-        architecture=None,
-        loss="squared_error",
-        init="random",
-        alpha=0.3,
-        solver="adam",
-        batch_size="auto",
-        learning_rate_init=0.01,
-        max_iter=500,
-        tol=1e-3,
-        n_iter_no_change=12,
-        early_stopping="auto",
-        validation_fraction=0.15,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        device="cpu",
-        callbacks=None,
-        net_params=None,
-    ):
+        sparsity: str = "l1",
+        strength: float | None = None,
+        target_activity: float = 0.05,
+        n_active: int | str = "auto",
+        n_active_transform: int | None = None,
+        hidden_layer_sizes: int | Sequence[int] = (),
+        activation: str = "silu",
+        architecture: Any = None,
+        loss: str | Callable = "squared_error",
+        init: str = "random",
+        alpha: float = 0.3,
+        solver: str = "adam",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
+        max_iter: int = 500,
+        tol: float = 1e-3,
+        n_iter_no_change: int = 12,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.15,
+        warm_start: bool = False,
+        random_state: Seed = None,
+        verbose: int = 0,
+        device: str = "cpu",
+        callbacks: list | None = None,
+        net_params: dict | None = None,
+    ) -> None:
         self.n_components = n_components
         self.sparsity = sparsity
         self.strength = strength
@@ -253,7 +262,7 @@ class SparseAutoencoder(BaseAutoencoder):
         self.net_params = net_params
 
     @property
-    def components_(self):
+    def components_(self) -> np.ndarray:
         """What each unit of the code adds to the reconstruction of the zero code."""
         if not hasattr(self, "module_"):
             raise AttributeError("components_ is there after fit.")

@@ -38,6 +38,19 @@ class ProgressLines(Callback):
         _print_line([str(n_done), *numbers, duration(elapsed), duration(left)])
 
 
+def say(recipe, words):
+    """Print what training does next, if the user asks for it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    words : str
+        A sentence; nothing is said if there is none.
+    """
+    if recipe.verbose and words:
+        print(words, flush=True)
+
+
 def _print_line(cells):
     first, *others = cells
     print(f"{first:>6}" + "".join(f"{cell:>{WIDTH}}" for cell in others), flush=True)

@@ -29,3 +29,7 @@ __all__ = ["MLP", "Convolutional", "LinearPlusNetwork", "TopK"]
 
 for _name in __all__:  # what files name, wherever a class lives
     globals()[_name].__module__ = __name__
+
+
+def __dir__():
+    return __all__

@@ -30,6 +30,10 @@ class TopK(BaseEstimator):
         How many are kept afterwards; None for k. A classifier does better with about three times as
         many as in training.
 
+    See Also
+    --------
+    sklearn_ae.SparseAutoencoder : Has it as ``sparsity="top_k"``.
+
     References
     ----------
     Makhzani & Frey (2013). k-sparse autoencoders. arXiv:1312.5663.
@@ -45,11 +49,11 @@ class TopK(BaseEstimator):
 
     constrains = True  # a code as wide as the data is no copy of it
 
-    def __init__(self, k=25, *, k_transform=None):
+    def __init__(self, k: int = 25, *, k_transform: int | None = None) -> None:
         self.k = k
         self.k_transform = k_transform
 
-    def build(self, n_components):
+    def build(self, n_components: int) -> nn.Module:
         """Return the activation as a module.
 
         Parameters

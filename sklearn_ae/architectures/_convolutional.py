@@ -1,8 +1,9 @@
 """Convolutional: coders of flattened images and signals."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -52,6 +53,10 @@ class Convolutional(BaseEstimator):
             default="identity"
         Activation of the code. With any but "identity" the estimator needs ``init="random"``.
 
+    See Also
+    --------
+    MLP : The default, which does not know which pixels are neighbours.
+
     Notes
     -----
     For images with values in [0, 1] ``skip=False`` in an estimator with ``init="random"``,
@@ -82,16 +87,16 @@ class Convolutional(BaseEstimator):
 
     def __init__(
         self,
-        image_shape,
-        channels=(8, 16),
+        image_shape: tuple[int, ...] | None,
+        channels: Sequence[int] = (8, 16),
         *,
-        kernel_size=3,
-        stride=2,
-        activation="silu",
-        channel_axis="auto",
-        skip=True,
-        code_activation="identity",
-    ):
+        kernel_size: int = 3,
+        stride: int = 2,
+        activation: str = "silu",
+        channel_axis: int | str | None = "auto",
+        skip: bool = True,
+        code_activation: str = "identity",
+    ) -> None:
         self.image_shape = image_shape
         self.channels = channels
         self.kernel_size = kernel_size
@@ -101,7 +106,7 @@ class Convolutional(BaseEstimator):
         self.skip = skip
         self.code_activation = code_activation
 
-    def build(self, n_features, n_components):
+    def build(self, n_features: int, n_components: int) -> tuple:
         """Return a new encoder and a new decoder.
 
         Parameters
@@ -148,7 +153,7 @@ class Convolutional(BaseEstimator):
             ConvolutionalNetwork(up, skips[1], activation),
         )
 
-    def beside(self, n_images):
+    def beside(self, n_images: int) -> Self:
         """Return the architecture for rows of several images of this shape, seen as channels.
 
         Parameters

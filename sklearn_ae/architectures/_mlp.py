@@ -1,5 +1,6 @@
 """The multilayer perceptron: two mirrored stacks of layers, each with a linear path beside it."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -38,6 +39,11 @@ class MLP(BaseEstimator):
         Whether the decoder takes the code in through columns of unit norm, so that a code cannot
         be made small by making the decoder large. Excludes `tied`.
 
+    See Also
+    --------
+    Convolutional : For images and signals.
+    TopK : A code activation that keeps the largest units.
+
     References
     ----------
     He, Zhang, Ren, Sun (2016). Deep residual learning for image recognition. CVPR. (skip paths)
@@ -56,14 +62,14 @@ class MLP(BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=(128, 64),
-        activation="silu",
+        hidden_layer_sizes: int | Sequence[int] = (128, 64),
+        activation: str = "silu",
         *,
-        skip=True,
-        tied=False,
-        code_activation="identity",
-        unit_norm=False,
-    ):
+        skip: bool = True,
+        tied: bool = False,
+        code_activation: str = "identity",
+        unit_norm: bool = False,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.skip = skip
@@ -71,7 +77,7 @@ class MLP(BaseEstimator):
         self.code_activation = code_activation
         self.unit_norm = unit_norm
 
-    def build(self, n_features, n_components):
+    def build(self, n_features: int, n_components: int) -> tuple:
         """Return a new encoder and a new decoder.
 
         Parameters
@@ -150,6 +156,10 @@ class LinearPlusNetwork(LinearPath):
         Stands between the layers.
     output_activation : callable or None, default=None
         Follows the sum of both paths.
+
+    See Also
+    --------
+    MLP : Builds an encoder and a decoder of this kind.
     """
 
     def __init__(self, layers, skip, activation, output_activation=None):

@@ -6,3 +6,7 @@ from ._onnx import register_converters, to_onnx
 from ._saving import load, save
 
 __all__ = ["TRUSTED", "checkpointed", "load", "register_converters", "save", "to_onnx"]
+
+
+def __dir__():
+    return __all__

@@ -4,6 +4,7 @@ import hashlib
 import os
 import time
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +22,7 @@ NOT_ITS_OWN = ("callbacks", "device", "verbose")  # fields that a fit may go on 
 
 
 @contextmanager
-def checkpointed(path, every="auto"):
+def checkpointed(path: str | os.PathLike, every: float | str = "auto") -> Iterator[None]:
     """Keep what fits in this block have reached in a file, and go on from there after a crash.
 
     If the process dies (a power cut, ``kill -9``, a full memory, a machine taken back), run the

@@ -2,8 +2,10 @@
 
 import copy
 import logging
+import os
 import warnings
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from sklearn.utils.validation import check_is_fitted
@@ -15,7 +17,9 @@ OUTPUTS = {"transform": "variable", "score_samples": "scores"}
 NEEDED = "ONNX needs further packages: pip install 'sklearn_ae[onnx]'."
 
 
-def to_onnx(estimator, path=None, method="transform"):
+def to_onnx(
+    estimator: Any, path: str | os.PathLike | None = None, method: str = "transform"
+) -> Any:
     """Return a method of a fitted estimator as an ONNX model, which needs neither torch nor us.
 
     The graph computes in single precision, takes any number of rows at a time, and holds scaling
@@ -82,7 +86,7 @@ def to_onnx(estimator, path=None, method="transform"):
     return model
 
 
-def register_converters():
+def register_converters() -> None:
     """Tell skl2onnx about the estimators of this package, so that it converts pipelines with them.
 
     Raises

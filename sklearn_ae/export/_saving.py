@@ -1,6 +1,8 @@
 """An estimator in one file without a pickle, and back."""
 
+import os
 import platform
+from typing import Any
 
 import numpy as np
 import sklearn
@@ -22,7 +24,7 @@ VERSIONS = {
 }
 
 
-def save(estimator, path):
+def save(estimator: Any, path: str | os.PathLike) -> None:
     """Save an estimator in one file, which is safe to load again wherever it comes from.
 
     The file is a safetensors file. Its arrays are the weights and whatever else the estimator has
@@ -74,7 +76,7 @@ def save(estimator, path):
     write_file(path, {"versions": VERSIONS, "estimator": encoded}, encoder.arrays)
 
 
-def load(path, custom=None):
+def load(path: str | os.PathLike, custom: dict | None = None) -> Any:
     """Load an estimator that `save` has written; no code of the file is executed.
 
     Names, shapes and types are checked before memory is allocated, and nothing is built but classes

@@ -23,3 +23,7 @@ __all__ = [
     "LearningCurveDisplay",
     "ReconstructionDisplay",
 ]
+
+
+def __dir__():
+    return __all__

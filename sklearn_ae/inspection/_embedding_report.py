@@ -1,7 +1,11 @@
 """EmbeddingReportDisplay: what several metrics say of several embeddings."""
 
-import numpy as np
+from typing import Any, Self
 
+import numpy as np
+import pandas as pd
+
+from .._typing import ArrayLike
 from ..metrics import embedding_report
 from ._figure import character, kept_in_place, panels, pyplot, wrapped
 
@@ -57,11 +61,13 @@ class EmbeddingReportDisplay:
     ['PCA', 'Isomap']
     """
 
-    def __init__(self, report):
+    def __init__(self, report: pd.DataFrame) -> None:
         self.report = report
 
     @classmethod
-    def from_embeddings(cls, X, embeddings, *, ax=None, **options):
+    def from_embeddings(
+        cls, X: ArrayLike, embeddings: dict, *, ax: Any = None, **options: Any
+    ) -> Self:
         """Compute the report on embeddings, and draw it.
 
         Parameters
@@ -83,7 +89,7 @@ class EmbeddingReportDisplay:
         pyplot(cls)
         return cls(embedding_report(X, embeddings, **options)).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the report.
 
         Parameters

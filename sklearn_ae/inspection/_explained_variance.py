@@ -1,9 +1,12 @@
 """ExplainedVarianceDisplay: what the components of a code explain, beside those of PCA."""
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.model_selection import KFold
 
+from .._typing import ArrayLike
 from ._figure import foreground, kept_in_place, legend_above, plain, pyplot
 from ._fitted import as_table, decode, encode, last_step, name_of
 from ._rows import some_rows, take_rows, thinned
@@ -75,15 +78,15 @@ class ExplainedVarianceDisplay:
 
     def __init__(
         self,
-        explained,
+        explained: ArrayLike,
         *,
-        pca=None,
-        cumulative=True,
-        n_components=None,
-        total=None,
-        pca_total=None,
-        name=None,
-    ):
+        pca: ArrayLike | None = None,
+        cumulative: bool = True,
+        n_components: int | None = None,
+        total: float | None = None,
+        pca_total: float | None = None,
+        name: str | None = None,
+    ) -> None:
         self.explained = explained
         self.pca = pca
         self.cumulative = cumulative
@@ -93,7 +96,9 @@ class ExplainedVarianceDisplay:
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, name=None, ax=None):
+    def from_estimator(
+        cls, estimator: Any, X: ArrayLike, *, name: str | None = None, ax: Any = None
+    ) -> Self:
         """Draw what the components of a fitted estimator explain.
 
         Parameters
@@ -142,7 +147,7 @@ class ExplainedVarianceDisplay:
         )
         return display.plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the curves or the bars.
 
         Parameters

@@ -1,9 +1,12 @@
 """InterpolationDisplay: the way from one row to another, straight and through the code."""
 
+from typing import Any, Self
+
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_array
 
+from .._typing import ArrayLike
 from .._validation import is_whole
 from ._figure import kept_in_place, panels, plain, pyplot
 from ._fitted import as_table, decode, encode
@@ -55,13 +58,25 @@ class InterpolationDisplay:
     ['straight', 'through the code']
     """
 
-    def __init__(self, paths, *, image_shape=None, feature_names=None):
+    def __init__(
+        self, paths: Any, *, image_shape: tuple[int, ...] | None = None, feature_names: Any = None
+    ) -> None:
         self.paths = paths
         self.image_shape = image_shape
         self.feature_names = feature_names
 
     @classmethod
-    def from_estimator(cls, estimator, a, b, *, n_steps=9, image_shape=None, ax=None, cmap="gray"):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        a: ArrayLike,
+        b: ArrayLike,
+        *,
+        n_steps: int = 9,
+        image_shape: tuple[int, ...] | None = None,
+        ax: Any = None,
+        cmap: Any = "gray",
+    ) -> Self:
         """Draw both ways between two rows.
 
         Parameters
@@ -96,7 +111,15 @@ class InterpolationDisplay:
         return display.plot(ax, cmap=cmap)
 
     @classmethod
-    def from_arrays(cls, paths, *, image_shape=None, feature_names=None, ax=None, cmap="gray"):
+    def from_arrays(
+        cls,
+        paths: Any,
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        feature_names: Any = None,
+        ax: Any = None,
+        cmap: Any = "gray",
+    ) -> Self:
         """Draw any ways, for example those of several estimators below each other.
 
         Parameters
@@ -122,7 +145,7 @@ class InterpolationDisplay:
         display = cls(paths, image_shape=image_shape, feature_names=feature_names)
         return display.plot(ax, cmap=cmap)
 
-    def plot(self, ax=None, *, cmap="gray"):
+    def plot(self, ax: Any = None, *, cmap: Any = "gray") -> Self:
         """Draw the ways.
 
         Parameters

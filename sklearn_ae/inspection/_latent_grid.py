@@ -1,9 +1,13 @@
 """LatentGridDisplay: what the decoder makes of the places of a code."""
 
+from collections.abc import Callable
+from typing import Any, Self
+
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array
 
+from .._typing import ArrayLike
 from .._validation import is_whole
 from ._coloring import usual_range
 from ._figure import foreground, kept_in_place, plain, pyplot
@@ -73,15 +77,15 @@ class LatentGridDisplay:
 
     def __init__(
         self,
-        codes,
-        decoder,
+        codes: ArrayLike,
+        decoder: Callable,
         *,
-        image_shape=None,
-        components=None,
-        n_steps=16,
-        value_range=None,
-        name=None,
-    ):
+        image_shape: tuple[int, ...] | None = None,
+        components: Any = None,
+        n_steps: int = 16,
+        value_range: Any = None,
+        name: str | None = None,
+    ) -> None:
         self.codes = codes
         self.decoder = decoder
         self.image_shape = image_shape
@@ -93,16 +97,16 @@ class LatentGridDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: ArrayLike,
         *,
-        image_shape=None,
-        components=None,
-        n_steps=16,
-        name=None,
-        ax=None,
-        cmap="gray",
-    ):
+        image_shape: tuple[int, ...] | None = None,
+        components: Any = None,
+        n_steps: int = 16,
+        name: str | None = None,
+        ax: Any = None,
+        cmap: Any = "gray",
+    ) -> Self:
         """Draw what a fitted estimator decodes a grid over the codes of X to.
 
         Parameters
@@ -145,7 +149,7 @@ class LatentGridDisplay:
         )
         return display.plot(ax, cmap=cmap)
 
-    def plot(self, ax=None, *, cmap="gray"):
+    def plot(self, ax: Any = None, *, cmap: Any = "gray") -> Self:
         """Draw the grid.
 
         Parameters

@@ -1,9 +1,12 @@
 """LatentSpaceDisplay: the codes of all rows, coloured by what is known of them."""
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array
 
+from .._typing import ArrayLike
 from .._validation import is_whole
 from ._coloring import MISSING, MOST_CLASSES, PALETTE, ByClass, Look, coloring
 from ._figure import broken, kept_in_place, plain, pyplot, wrapped
@@ -93,7 +96,16 @@ class LatentSpaceDisplay:
     'component 0'
     """
 
-    def __init__(self, codes, y=None, *, classes="auto", components=None, y_name=None, name=None):
+    def __init__(
+        self,
+        codes: ArrayLike,
+        y: Any = None,
+        *,
+        classes: bool | str = "auto",
+        components: Any = None,
+        y_name: str | None = None,
+        name: str | None = None,
+    ) -> None:
         self.codes = codes
         self.y = y
         self.classes = classes
@@ -104,19 +116,19 @@ class LatentSpaceDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: Any,
+        X: ArrayLike,
+        y: Any = None,
         *,
-        classes="auto",
-        components=None,
-        y_name=None,
-        name=None,
-        ax=None,
-        density="auto",
-        cmap="viridis",
-        scatter_kwargs=None,
-    ):
+        classes: bool | str = "auto",
+        components: Any = None,
+        y_name: str | None = None,
+        name: str | None = None,
+        ax: Any = None,
+        density: bool | str = "auto",
+        cmap: Any = "viridis",
+        scatter_kwargs: dict | None = None,
+    ) -> Self:
         """Draw the codes that a fitted estimator makes of the rows of X.
 
         Parameters
@@ -164,18 +176,18 @@ class LatentSpaceDisplay:
     @classmethod
     def from_arrays(
         cls,
-        codes,
-        y=None,
+        codes: ArrayLike,
+        y: Any = None,
         *,
-        classes="auto",
-        components=None,
-        y_name=None,
-        name=None,
-        ax=None,
-        density="auto",
-        cmap="viridis",
-        scatter_kwargs=None,
-    ):
+        classes: bool | str = "auto",
+        components: Any = None,
+        y_name: str | None = None,
+        name: str | None = None,
+        ax: Any = None,
+        density: bool | str = "auto",
+        cmap: Any = "viridis",
+        scatter_kwargs: dict | None = None,
+    ) -> Self:
         """Draw codes, or any other embedding.
 
         Parameters
@@ -217,7 +229,14 @@ class LatentSpaceDisplay:
         )
         return display.plot(ax, density=density, cmap=cmap, scatter_kwargs=scatter_kwargs)
 
-    def plot(self, ax=None, *, density="auto", cmap="viridis", scatter_kwargs=None):
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        density: bool | str = "auto",
+        cmap: Any = "viridis",
+        scatter_kwargs: dict | None = None,
+    ) -> Self:
         """Draw the codes.
 
         Parameters
@@ -255,7 +274,8 @@ class LatentSpaceDisplay:
         if is_new:
             _, ax = plt.subplots(layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
-        self.points_, self.legend_, self.colorbar_ = [], None, None
+        self.points_: list = []
+        self.legend_ = self.colorbar_ = None
         with kept_in_place(ax) as drawn:
             if len(labels) == 2:
                 self._plot_two(points, labels, colors, look, is_new)

@@ -1,9 +1,13 @@
 """LearningCurveDisplay: how training went, epoch by epoch."""
 
+from collections.abc import Callable
+from typing import Any, Self
+
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.model_selection import KFold
 
+from .._typing import ArrayLike
 from ._figure import kept_in_place, legend_above, panels, pyplot
 from ._fitted import as_table, last_step, name_of
 from ._rows import some_rows
@@ -77,17 +81,17 @@ class LearningCurveDisplay:
 
     def __init__(
         self,
-        loss,
+        loss: str | Callable,
         *,
-        held_out_loss=None,
-        held_out_r2=None,
-        pca_loss=None,
-        pca_r2=None,
-        pca_name="PCA",
-        best_epoch=None,
-        loss_name="loss",
-        name=None,
-    ):
+        held_out_loss: ArrayLike | None = None,
+        held_out_r2: ArrayLike | None = None,
+        pca_loss: float | None = None,
+        pca_r2: float | None = None,
+        pca_name: str = "PCA",
+        best_epoch: int | None = None,
+        loss_name: str = "loss",
+        name: str | None = None,
+    ) -> None:
         self.loss = loss
         self.held_out_loss = held_out_loss
         self.held_out_r2 = held_out_r2
@@ -99,7 +103,9 @@ class LearningCurveDisplay:
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, name=None, ax=None):
+    def from_estimator(
+        cls, estimator: Any, X: ArrayLike | None = None, *, name: str | None = None, ax: Any = None
+    ) -> Self:
         """Draw how the training of a fitted estimator went.
 
         Parameters
@@ -157,7 +163,7 @@ class LearningCurveDisplay:
         )
         return display.plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the curves.
 
         Parameters

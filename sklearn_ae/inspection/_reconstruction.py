@@ -1,9 +1,12 @@
 """ReconstructionDisplay: rows beside what an estimator makes of them."""
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 
+from .._typing import ArrayLike
 from .._validation import is_whole
 from ._figure import kept_in_place, panels, plain, pyplot, shortened
 from ._fitted import as_table, reconstruct
@@ -78,15 +81,15 @@ class ReconstructionDisplay:
 
     def __init__(
         self,
-        X,
-        reconstruction,
+        X: ArrayLike,
+        reconstruction: ArrayLike,
         *,
-        damaged=None,
-        image_shape=None,
-        n_rows=None,
-        feature_names=None,
-        row_names=None,
-    ):
+        damaged: ArrayLike | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        n_rows: int | None = None,
+        feature_names: Any = None,
+        row_names: Any = None,
+    ) -> None:
         self.X = X
         self.reconstruction = reconstruction
         self.damaged = damaged
@@ -98,16 +101,16 @@ class ReconstructionDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: ArrayLike,
         *,
-        damaged=None,
-        image_shape=None,
-        n_rows=None,
-        ax=None,
-        cmap="gray",
-        n_marked=3,
-    ):
+        damaged: ArrayLike | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        n_rows: int | None = None,
+        ax: Any = None,
+        cmap: Any = "gray",
+        n_marked: int = 3,
+    ) -> Self:
         """Draw what a fitted estimator makes of rows of X.
 
         Parameters
@@ -159,16 +162,16 @@ class ReconstructionDisplay:
     @classmethod
     def from_arrays(
         cls,
-        X,
-        reconstruction,
+        X: ArrayLike,
+        reconstruction: ArrayLike,
         *,
-        damaged=None,
-        image_shape=None,
-        n_rows=None,
-        ax=None,
-        cmap="gray",
-        n_marked=3,
-    ):
+        damaged: ArrayLike | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        n_rows: int | None = None,
+        ax: Any = None,
+        cmap: Any = "gray",
+        n_marked: int = 3,
+    ) -> Self:
         """Draw rows of X beside what was made of them, however that was.
 
         Parameters
@@ -209,7 +212,7 @@ class ReconstructionDisplay:
         )
         return display.plot(ax, cmap=cmap, n_marked=n_marked)
 
-    def plot(self, ax=None, *, cmap="gray", n_marked=3):
+    def plot(self, ax: Any = None, *, cmap: Any = "gray", n_marked: int = 3) -> Self:
         """Draw the rows.
 
         Parameters

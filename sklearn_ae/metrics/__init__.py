@@ -19,3 +19,7 @@ __all__ = [
     "procrustes_score",
     "residual_variance",
 ]
+
+
+def __dir__():
+    return __all__

@@ -1,6 +1,7 @@
 """One number for an embedding: what it keeps of the data, or of the truth."""
 
 import warnings
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.utils import check_array, check_random_state, gen_batches
 
 from .._neighbor_graph import CANDIDATES, NeighborSearch, landmark_geodesics, unexplained
+from .._typing import ArrayLike, Seed
 from .._validation import is_whole
 
 CORRELATIONS = {"spearman": spearmanr, "pearson": pearsonr}
@@ -20,7 +22,7 @@ TIE_AT_ZERO = 1e-9  # the same, relative to the median distance: repeated rows, 
 TOLERABLE_TIES = {"two_nn": 0.05, "mle": 0.5}  # from here on dimensions are off by a tenth
 
 
-def procrustes_score(reference, Z):
+def procrustes_score(reference: ArrayLike, Z: ArrayLike) -> float:
     """R² of a reference by an embedding, after the best similarity transform.
 
     The embedding is shifted, turned, reflected and scaled by one number so that it fits the
@@ -80,16 +82,16 @@ def procrustes_score(reference, Z):
 
 
 def geodesic_correlation(
-    X,
-    Z,
-    n_neighbors=10,
-    n_landmarks=64,
-    method="spearman",
+    X: ArrayLike,
+    Z: ArrayLike,
+    n_neighbors: int = 10,
+    n_landmarks: int = 64,
+    method: str = "spearman",
     *,
-    metric="euclidean",
-    random_state=0,
-    metric_params=None,
-):
+    metric: str | Callable = "euclidean",
+    random_state: Seed = 0,
+    metric_params: dict | None = None,
+) -> float:
     """Correlation of distances in an embedding with geodesic distances in the data.
 
     Geodesic distances are lengths of paths within the data: shortest paths over a graph of nearest
@@ -173,15 +175,15 @@ def geodesic_correlation(
 
 
 def residual_variance(
-    X,
-    Z,
-    n_neighbors=10,
-    n_landmarks=64,
+    X: ArrayLike,
+    Z: ArrayLike,
+    n_neighbors: int = 10,
+    n_landmarks: int = 64,
     *,
-    metric="euclidean",
-    random_state=0,
-    metric_params=None,
-):
+    metric: str | Callable = "euclidean",
+    random_state: Seed = 0,
+    metric_params: dict | None = None,
+) -> float:
     """Share of the variance of geodesic distances that an embedding leaves unexplained.
 
     That is 1 - r², r being Pearson's correlation of the distances in the embedding with the
@@ -248,7 +250,14 @@ def residual_variance(
     return unexplained(*distances)
 
 
-def continuity(X, Z, *, n_neighbors=5, metric="euclidean", metric_params=None):
+def continuity(
+    X: ArrayLike,
+    Z: ArrayLike,
+    *,
+    n_neighbors: int = 5,
+    metric: str | Callable = "euclidean",
+    metric_params: dict | None = None,
+) -> float:
     """To what extent neighbours in the data are still near in the embedding.
 
     Neighbours in the data that are not among the nearest rows in the embedding cost by their rank
@@ -327,8 +336,14 @@ def continuity(X, Z, *, n_neighbors=5, metric="euclidean", metric_params=None):
 
 
 def neighborhood_preservation(
-    X, Z, n_neighbors=10, *, metric="euclidean", metric_params=None, adjusted=False
-):
+    X: ArrayLike,
+    Z: ArrayLike,
+    n_neighbors: int = 10,
+    *,
+    metric: str | Callable = "euclidean",
+    metric_params: dict | None = None,
+    adjusted: bool = False,
+) -> float:
     """Share of the nearest neighbours in the data that are nearest neighbours in the embedding.
 
     The mean over the rows; also called the overlap of nearest neighbours, or Q_NX. It looks at the
@@ -429,7 +444,7 @@ def _landmark_distances(X, Z, n_neighbors, n_landmarks, metric, random_state, me
     return geodesics.distances[point.ravel()], cdist(Z, Z[landmarks])
 
 
-def intrinsic_dimension(X, method="two_nn", *, n_neighbors=20):
+def intrinsic_dimension(X: ArrayLike, method: str = "two_nn", *, n_neighbors: int = 20) -> float:
     """Number of dimensions that the data fills locally, however many features it has.
 
     A cross-check for the number of components of an embedding: it looks at distances to nearest

@@ -1,5 +1,6 @@
 """A report on several embeddings of the same data: what several metrics say of each."""
 
+from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.base import clone
 from sklearn.metrics import r2_score
 from sklearn.utils import check_array, check_random_state
 
+from .._typing import ArrayLike, Seed
 from .._validation import is_whole
 from ._maps import (
     continuity,
@@ -29,15 +31,15 @@ COLUMNS = [
 
 
 def embedding_report(
-    X,
-    embeddings,
+    X: ArrayLike,
+    embeddings: dict,
     *,
-    n_neighbors=10,
-    n_landmarks=64,
-    metric="euclidean",
-    sample_size=2000,
-    random_state=0,
-):
+    n_neighbors: int = 10,
+    n_landmarks: int = 64,
+    metric: str | Callable = "euclidean",
+    sample_size: int = 2000,
+    random_state: Seed = 0,
+) -> pd.DataFrame:
     """Tell what several metrics say of several embeddings of the same data.
 
     No number alone says that an embedding is good, and each can be had by a bad one. So look at

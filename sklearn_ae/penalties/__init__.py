@@ -22,3 +22,7 @@ __all__ = ["L1", "L2", "Contractive", "GaussianKL", "KLSparsity"]
 
 for _name in __all__:  # what files name, wherever a class lives
     globals()[_name].__module__ = __name__
+
+
+def __dir__():
+    return __all__

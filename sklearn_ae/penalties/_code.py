@@ -1,8 +1,11 @@
 """Penalties of the code: its size, its activity, its distance from the normal distribution."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
+from .._typing import Weights
 from ._weighted import Weighted, is_number
 
 
@@ -20,6 +23,11 @@ class L1(Weighted):
         Strength, relative to the loss. More weight, fewer active units: more bias and less
         variance.
 
+    See Also
+    --------
+    KLSparsity : Asks for a share of active units, not for small codes.
+    sklearn_ae.SparseAutoencoder : Has it as ``sparsity="l1"``.
+
     References
     ----------
     Olshausen & Field (1996). Emergence of simple-cell receptive field properties by learning a
@@ -35,14 +43,14 @@ class L1(Weighted):
     tensor([3.5000, 0.5000])
     """
 
-    def __init__(self, weight=0.3):
+    def __init__(self, weight: float = 0.3) -> None:
         self.weight = weight
 
-    def __call__(self, module, x, output):
+    def __call__(self, module: Any, x: torch.Tensor, output: Any) -> torch.Tensor:
         """Return the values of the rows, shape (n_rows,)."""
         return self.weight * output.code.abs().sum(dim=1)
 
-    def unit(self, scale, n_features):
+    def unit(self, scale: float, n_features: int) -> float:
         """Return what training divides the values by."""
         return n_features
 
@@ -58,6 +66,10 @@ class L2(Weighted):
         Strength, relative to the loss (a squared error is measured in shares of the data's
         variance). More weight, more bias and less variance.
 
+    See Also
+    --------
+    L1 : Drives units to zero.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -72,10 +84,10 @@ class L2(Weighted):
 
     ignores_rotation = True
 
-    def __init__(self, weight=1e-3):
+    def __init__(self, weight: float = 1e-3) -> None:
         self.weight = weight
 
-    def __call__(self, module, x, output):
+    def __call__(self, module: Any, x: torch.Tensor, output: Any) -> torch.Tensor:
         """Return the values of the rows, shape (n_rows,)."""
         return self.weight * output.code.square().sum(dim=1)
 
@@ -95,6 +107,11 @@ class KLSparsity(Weighted):
     target : float, default=0.05
         Mean activity that costs nothing, in (0, 1).
 
+    See Also
+    --------
+    L1 : Drives units to zero.
+    sklearn_ae.SparseAutoencoder : Has it as ``sparsity="kl"``.
+
     References
     ----------
     Ng (2011). Sparse autoencoder. CS294A lecture notes, Stanford University.
@@ -109,11 +126,13 @@ class KLSparsity(Weighted):
     0.0
     """
 
-    def __init__(self, weight=1.0, target=0.05):
+    def __init__(self, weight: float = 1.0, target: Any = 0.05) -> None:
         self.weight = weight
         self.target = target
 
-    def __call__(self, module, x, output, sample_weight=None):
+    def __call__(
+        self, module: Any, x: torch.Tensor, output: Any, sample_weight: Weights = None
+    ) -> torch.Tensor:
         """Return the value of the batch, shape ()."""
         code = output.code
         if code.detach().amin() < 0 or code.detach().amax() > 1:
@@ -128,7 +147,7 @@ class KLSparsity(Weighted):
             activity = sample_weight @ code / sample_weight.sum()
         return self.weight * bernoulli_kl(self.target, activity).sum()
 
-    def check(self, X):
+    def check(self, X: np.ndarray) -> None:
         """Raise ValueError unless the weight is at least 0 and the target a probability."""
         super().check(X)
         if not (is_number(self.target) and 0 < self.target < 1):
@@ -137,7 +156,7 @@ class KLSparsity(Weighted):
                 "activity of a unit."
             )
 
-    def unit(self, scale, n_features):
+    def unit(self, scale: float, n_features: int) -> float:
         """Return what training divides the value by."""
         return n_features
 
@@ -152,6 +171,10 @@ class GaussianKL(Weighted):
     ----------
     weight : float, default=1.0
         1 gives the evidence lower bound; more keeps the code nearer to the normal distribution.
+
+    See Also
+    --------
+    sklearn_ae.VariationalAutoencoder : Whose code it is meant for.
 
     References
     ----------
@@ -170,10 +193,10 @@ class GaussianKL(Weighted):
     tensor([0.5000])
     """
 
-    def __init__(self, weight=1.0):
+    def __init__(self, weight: float = 1.0) -> None:
         self.weight = weight
 
-    def __call__(self, module, x, output):
+    def __call__(self, module: Any, x: torch.Tensor, output: Any) -> torch.Tensor:
         """Return the values of the rows, shape (n_rows,)."""
         if output.mean is None:
             raise ValueError(
@@ -182,7 +205,7 @@ class GaussianKL(Weighted):
             )
         return self.weight * gaussian_kl(output.mean, output.log_variance).sum(dim=1)
 
-    def unit(self, scale, n_features):
+    def unit(self, scale: float, n_features: int) -> float:
         """Return what training divides the values by."""
         return n_features
 

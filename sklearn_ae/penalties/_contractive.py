@@ -1,5 +1,8 @@
 """The contractive penalty: the size of the Jacobian of the encoder."""
 
+from typing import Any
+
+import numpy as np
 import torch
 
 from ._jacobian import ClosedForm, Products, has_closed_form
@@ -37,6 +40,11 @@ class Contractive(Weighted):
     displacement : float, default=0.1
         Standard deviation of e, in shares of the data's scale (the root of its mean variance).
 
+    See Also
+    --------
+    sklearn_ae.ContractiveAutoencoder : An autoencoder with it.
+    sklearn_ae.corruptions.GaussianNoise : Does about the same, at a lower cost.
+
     References
     ----------
     Rifai, Vincent, Muller, Glorot, Bengio (2011). Contractive auto-encoders: explicit invariance
@@ -65,13 +73,22 @@ class Contractive(Weighted):
 
     ignores_rotation = True
 
-    def __init__(self, weight=0.03, jacobian="auto", *, curvature=0.0, displacement=0.1):
+    def __init__(
+        self,
+        weight: float = 0.03,
+        jacobian: str = "auto",
+        *,
+        curvature: float = 0.0,
+        displacement: float = 0.1,
+    ) -> None:
         self.weight = weight
         self.jacobian = jacobian
         self.curvature = curvature
         self.displacement = displacement
 
-    def __call__(self, module, x, output, generator=None):
+    def __call__(
+        self, module: Any, x: torch.Tensor, output: Any, generator: torch.Generator | None = None
+    ) -> torch.Tensor:
         """Return the values of the rows, shape (n_rows,)."""
         if output.seen is None:  # an output that did not come from the module
             output = module(x)
@@ -85,7 +102,7 @@ class Contractive(Weighted):
             values = values + self.curvature * jacobian.squared_norm(change)
         return values / module.scale**2
 
-    def check(self, X):
+    def check(self, X: np.ndarray) -> None:
         """Raise ValueError unless the strengths are at least 0 and the method is known."""
         for name in ("weight", "curvature", "displacement"):
             check_strength(self, name)
@@ -94,12 +111,12 @@ class Contractive(Weighted):
                 f"jacobian={self.jacobian!r} of Contractive is unknown; choose one of {JACOBIANS}."
             )
 
-    def unit(self, scale, n_features):
+    def unit(self, scale: float, n_features: int) -> float:
         """Return what training divides the values by: a slope is in codes per unit of the data."""
         return 1 / scale**2
 
     @property
-    def does_nothing(self):
+    def does_nothing(self) -> bool:
         """Whether the penalty is zero whatever the code is."""
         return self.weight == 0 and self.curvature == 0
 

@@ -9,12 +9,12 @@ from sklearn.base import BaseEstimator
 class Weighted(BaseEstimator):
     """A penalty that is proportional to its ``weight``."""
 
-    def check(self, X):
+    def check(self, X: np.ndarray) -> None:
         """Raise ValueError unless the weight is a number of at least 0."""
         check_strength(self, "weight")
 
     @property
-    def does_nothing(self):
+    def does_nothing(self) -> bool:
         """Whether the penalty is zero whatever the code is."""
         return self.weight == 0
 

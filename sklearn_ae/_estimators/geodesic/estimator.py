@@ -1,6 +1,8 @@
 """GeodesicAutoencoder: a code that is a map of the data, like Isomap's, and a way back."""
 
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -8,6 +10,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from ..._base import BaseAutoencoder
 from ..._training.random import borrowed_global_state
+from ..._typing import ArrayLike, Seed, Weights
 from ..._validation import Whole, unchanged_on_error, warn_user
 from .alarms import alarms, alarms_of_target
 from .fit import train_geodesic, train_geodesic_on
@@ -188,6 +191,12 @@ class GeodesicAutoencoder(BaseAutoencoder):
         or data that spreads in many directions; if the map seems creased; or if the code does not
         follow a `target` to new rows.
 
+    See Also
+    --------
+    sklearn.manifold.Isomap : Sooner below a few thousand rows; no way back.
+    sklearn_ae.metrics.embedding_report : Whether a map is any good.
+    sklearn_ae.inspection.LatentSpaceDisplay : Draws it.
+
     Notes
     -----
     Distances in the code are in the units of X, and its components are centred, uncorrelated and
@@ -250,32 +259,32 @@ class GeodesicAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int = 2,
         *,
-        n_neighbors="auto",
-        n_landmarks=64,
-        geodesic_weight=10.0,
-        target=None,
-        metric="euclidean",
-        metric_params=None,
-        max_anchors=20_000,
-        noise_level=1.0,
-        hidden_layer_sizes=(64, 64, 64),
-        activation="silu",
-        architecture=None,
-        loss="squared_error",
-        alpha=0.0,
-        solver="adam",
-        batch_size="auto",
-        learning_rate_init=0.02,
-        max_steps=1000,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        device="cpu",
-        callbacks=None,
-        net_params=None,
-    ):
+        n_neighbors: int | str = "auto",
+        n_landmarks: int = 64,
+        geodesic_weight: float = 10.0,
+        target: Any = None,
+        metric: str | Callable = "euclidean",
+        metric_params: dict | None = None,
+        max_anchors: int = 20_000,
+        noise_level: float = 1.0,
+        hidden_layer_sizes: int | Sequence[int] = (64, 64, 64),
+        activation: str = "silu",
+        architecture: Any = None,
+        loss: str | Callable = "squared_error",
+        alpha: float = 0.0,
+        solver: str = "adam",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.02,
+        max_steps: int = 1000,
+        warm_start: bool = False,
+        random_state: Seed = None,
+        verbose: int = 0,
+        device: str = "cpu",
+        callbacks: list | None = None,
+        net_params: dict | None = None,
+    ) -> None:
         self.n_components = n_components
         self.n_neighbors = n_neighbors
         self.n_landmarks = n_landmarks
@@ -302,7 +311,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         self.net_params = net_params
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X: ArrayLike, y: Any = None, sample_weight: Weights = None) -> Self:
         """Train on the rows of X, from where the last call left off.
 
         The first call is a `fit`. Each further one makes one pass over its rows, whose geodesic
@@ -347,7 +356,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
             with borrowed_global_state(seed, self.device):
                 recipe = recipe.fitted_to(X)
                 trained, facts = train_geodesic_on(recipe, X, weight, seed, before)
-            vars(self).update(facts)
+            self.__dict__.update(facts)
             curve = past + trained.net.monitor.loss_curve_
             self._keep(trained, X, weight, curve, float(np.nanmin([np.inf, *curve])))
         warn_user(trained.net.monitor.warning(self.max_steps))

@@ -15,6 +15,7 @@ from ..._training.loader import ROUND
 from ..._training.module import codes_of
 from ..._training.monitor import MAX_RESTARTS, Diverged, Monitor
 from ..._training.pca import frame_of
+from ..._training.progress import say
 from ..._training.step import OneCycle, Stepper
 from ...corruptions import GaussianNoise
 from .following import pseudo_huber
@@ -50,6 +51,8 @@ def train_geodesic(recipe, X, weight, seed, tasks=None, before=None):
     loop = recipe.loop(len(guide.rows), recipe.n_rounds)
     best = None
     for attempt in range(MAX_TRAININGS):
+        again = f", training {attempt + 1} of {MAX_TRAININGS} at most: the last map was creased"
+        say(recipe, f"Stage 2 of 2: a net that follows{again if attempt else ''}.")
         own_seed = (seed + attempt) % 2**31
         net = follow(recipe, guide, own_seed, loop, OneCycle(recipe.max_steps), before, tasks)
         creases, judgement = judge(recipe, net.module, guide)
@@ -91,8 +94,10 @@ def guided(recipe, X, weight, seed, unit):
     """Return the recipe with what was found in the data, and what the code is to follow."""
     shared = {"n_components": recipe.n_components, "max_anchors": recipe.max_anchors}
     if recipe.target is not None:
+        say(recipe, "Stage 1 of 2: the embedding that the code is to follow.")
         guide = embedding_guide(X, weight, seed, target=recipe.target, unit=unit, **shared)
     else:
+        say(recipe, f"Stage 1 of 2: neighbours, and paths along the data, of {len(X):,} rows.")
         guide = geodesic_guide(
             X,
             weight,

@@ -3,6 +3,7 @@
 from functools import partial
 from math import ceil
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 from numpy.random import RandomState
@@ -20,6 +21,7 @@ from ..._state import checked_state, stamped
 from ..._training.loader import ROUND
 from ..._training.random import borrowed_global_state
 from ..._training.tasks import CallbackSupportMixin, tasks_of
+from ..._typing import ArrayLike, Seed
 from ..._validation import Whole, is_whole, unchanged_on_error
 from .autoencoders import checked_autoencoder, default_autoencoder
 from .columns import Columns, limits, whole_columns
@@ -44,10 +46,8 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     they are, to the byte.
 
     Use it where values depend on each other in a nonlinear way and there are hundreds of rows or
-    more: images, spectra, measurements. `sklearn.impute.IterativeImputer` is as good on small
-    tables with linear relations, and `sklearn.impute.KNNImputer` where each row has close
-    neighbours; both are done sooner. Where an autoencoder fills no better than a linear model, that
-    one is all there is, see `is_linear_`. Columns may have any units: they are scaled inside.
+    more: images, spectra, measurements. Where an autoencoder fills no better than a linear model,
+    that one is all there is, see `is_linear_`. Columns may have any units: they are scaled inside.
 
     Parameters
     ----------
@@ -129,6 +129,11 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, if X had any that are strings.
 
+    See Also
+    --------
+    sklearn.impute.IterativeImputer : As good on small tables with linear relations, and sooner.
+    sklearn.impute.KNNImputer : As good where each row has close neighbours, and sooner.
+
     Notes
     -----
     A seventh or so of the rows is held out (`validation_fraction`). What is hidden of them decides
@@ -209,20 +214,20 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        autoencoder=None,
+        autoencoder: Any = None,
         *,
-        missing_values=np.nan,
-        add_indicator=False,
-        keep_empty_features=False,
-        linear_base="auto",
-        sample_posterior=False,
-        min_value=None,
-        max_value=None,
-        integer_features=None,
-        max_steps="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        missing_values: Any = np.nan,
+        add_indicator: bool = False,
+        keep_empty_features: bool = False,
+        linear_base: str | bool = "auto",
+        sample_posterior: bool = False,
+        min_value: ArrayLike | None = None,
+        max_value: ArrayLike | None = None,
+        integer_features: ArrayLike | str | None = None,
+        max_steps: int | str = "auto",
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         self.autoencoder = autoencoder
         self.missing_values = missing_values
         self.add_indicator = add_indicator
@@ -237,7 +242,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn to fill the gaps of rows like those of X.
 
         Parameters
@@ -264,7 +269,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             given = {"X": X, "y": y, "metadata": {}}
             X = self._check(X, reset=True)
             if self.autoencoder is None:
-                autoencoder = default_autoencoder(*X.shape, self.sample_posterior)
+                autoencoder = default_autoencoder(len(X), X.shape[1], self.sample_posterior)
             else:
                 autoencoder = checked_autoencoder(self.autoencoder, self.linear_base)
             if self.sample_posterior:
@@ -272,7 +277,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             self._fit(autoencoder, X, given)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Fill the gaps of X.
 
         Parameters
@@ -294,7 +299,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             return self._completion.complete(X, lambda rows: [mixture.fill(rows, share)])[0]
         return self._drawn(X, 1, self._learned.seed)[0]
 
-    def sample(self, X, n_imputations=5, random_state=None):
+    def sample(self, X: ArrayLike, n_imputations: int = 5, random_state: Seed = None) -> list:
         """Fill the gaps of X several times, with values that could have been there.
 
         For multiple imputation (Rubin 1987): do the same analysis with each, and pool the results.
@@ -331,7 +336,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         completed = self._drawn(rows, n_imputations, seed)
         return [_wrap_data_with_container("transform", part, X, self) for part in completed]
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns that `transform` returns.
 
         Parameters

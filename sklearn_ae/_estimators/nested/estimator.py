@@ -1,6 +1,8 @@
 """NestedAutoencoder: ordered codes, and how many components the data needs."""
 
+from collections.abc import Callable, Sequence
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -8,6 +10,7 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
 from ..._base import BaseAutoencoder
 from ..._training.loader import Rows
+from ..._typing import ArrayLike, Seed, Weights
 from ..._validation import Whole, warning_of_units
 from .fit import reconstruction_curve, train_nested, train_nested_on
 from .recipe import NestedRecipe
@@ -143,6 +146,12 @@ class NestedAutoencoder(BaseAutoencoder):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, if X had any that are strings.
 
+    See Also
+    --------
+    AutoencoderTransformer : For a number of components that is known.
+    sklearn_ae.inspection.ExplainedVarianceDisplay : Draws the curve beside PCA's.
+    sklearn_ae.metrics.intrinsic_dimension : Asks neighbours instead, without training.
+
     Notes
     -----
     In the first training the first b units are kept with a probability proportional to
@@ -195,30 +204,30 @@ class NestedAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components="auto",
+        n_components: int | float | str = "auto",
         *,
-        max_components=None,
-        hidden_layer_sizes=(128, 64),
-        activation="silu",
-        architecture=None,
-        loss="squared_error",
-        init="pca",
-        alpha=0.3,
-        solver="adam",
-        batch_size="auto",
-        learning_rate_init=0.01,
-        max_iter=500,
-        tol=1e-3,
-        n_iter_no_change=8,
-        early_stopping="auto",
-        validation_fraction=0.15,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        device="cpu",
-        callbacks=None,
-        net_params=None,
-    ):
+        max_components: int | None = None,
+        hidden_layer_sizes: int | Sequence[int] = (128, 64),
+        activation: str = "silu",
+        architecture: Any = None,
+        loss: str | Callable = "squared_error",
+        init: str = "pca",
+        alpha: float = 0.3,
+        solver: str = "adam",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
+        max_iter: int = 500,
+        tol: float = 1e-3,
+        n_iter_no_change: int = 8,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.15,
+        warm_start: bool = False,
+        random_state: Seed = None,
+        verbose: int = 0,
+        device: str = "cpu",
+        callbacks: list | None = None,
+        net_params: dict | None = None,
+    ) -> None:
         self.n_components = n_components
         self.max_components = max_components
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -243,7 +252,7 @@ class NestedAutoencoder(BaseAutoencoder):
         self.net_params = net_params
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X: ArrayLike, y: Any = None, sample_weight: Weights = None) -> Self:
         """Train on the rows of X for one epoch, from where the last call left off.
 
         The first call sets the centring, the scale and the start from its X; make it a
@@ -275,7 +284,7 @@ class NestedAutoencoder(BaseAutoencoder):
             return self.fit(X, y, sample_weight)
         return super().partial_fit(X, y, sample_weight)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return the rows of data that codes, or the first columns of codes, stand for.
 
         Parameters

@@ -11,6 +11,7 @@ from ..._training.fit import continued_module, is_better_as_pca, monitor_of, run
 from ..._training.loader import Rows, mean_over_rows
 from ..._training.module import in_batches
 from ..._training.pca import variances_along
+from ..._training.progress import say
 from ..._training.start import axes_of_units
 from ..._training.step import Stepper
 from .prefixes import keep_first_units, shares_of_widths, shares_with_whole
@@ -45,6 +46,7 @@ def train_nested(recipe, X, weight, seed, tasks=None):
     shares = shares_of_widths(unexplained_by_pca(wide, recipe.n_components, rows, seed))
     recipe = replace(recipe, shares=shares)
     first = net_of(recipe, wide)
+    say(recipe, f"Stage 1 of 2: {recipe.n_components} components in order.")
     run(first, rows, recipe)
     is_pca = is_better_as_pca(recipe, first.monitor, wide, X)
     if is_pca:
@@ -59,10 +61,12 @@ def train_nested(recipe, X, weight, seed, tasks=None):
     if first.monitor.stopped_by_ == "interrupt":
         second.monitor = first.monitor
     else:
+        say(recipe, f"Stage 2 of 2: {n_components} components are kept, and trained on.")
         run(second, rows, recipe)
         is_pca = is_pca and is_better_as_pca(recipe, second.monitor, narrow, X)
         second.monitor.put_in_front(first.monitor)
     if is_pca:
+        say(recipe, "Training did not help on held-out rows: back to PCA.")
         recipe.start(narrow, Rows(X, weight), seed)
     return Trained(narrow, second, recipe, seed, loop, is_pca), curve
 

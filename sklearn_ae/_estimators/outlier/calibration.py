@@ -8,6 +8,8 @@ FALSE_ALARMS = 0.05  # largest p-value of what contamination="auto" calls an out
 FEW_ROWS = 8  # of fewer none can be spared for calibration
 MANY_ROWS = 500  # from here on a part of them is enough to calibrate by
 HELD_OUT = 0.15  # share of many rows
+MIN_FOLDS = 3
+ROWS_OF_FITS = 300  # fits that fit in this many rows are cheap, so that fewer rows get more folds
 TIE = 1e-9  # scores as near as this differ by rounding
 
 
@@ -102,6 +104,13 @@ def number_held_out(n_samples, fraction):
         return 0
     # One fewer than a multiple of 20 makes a p-value of 0.05 possible.
     return round((HELD_OUT * n_samples + 1) * FALSE_ALARMS) * round(1 / FALSE_ALARMS) - 1
+
+
+def number_of_folds(n_samples, fraction):
+    """Return how many fits to the others give rows their scores, where none are held out, or 0."""
+    if fraction != "auto" or not FEW_ROWS <= n_samples < MANY_ROWS:
+        return 0
+    return min(max(ceil(ROWS_OF_FITS / n_samples), MIN_FOLDS), n_samples)
 
 
 def warning_of_few_rows(n_calibration):

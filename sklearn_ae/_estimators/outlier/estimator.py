@@ -1,7 +1,7 @@
 """AutoencoderOutlierDetector: rows that do not lie on the manifold, and the features to blame."""
 
-from math import ceil
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -13,30 +13,31 @@ from sklearn.utils.validation import check_is_fitted
 from ..._error_hints import checked_data
 from ..._state import checked_state, stamped
 from ..._training.pca import check_scale, moments
+from ..._training.tasks import CallbackSupportMixin
+from ..._typing import ArrayLike, Seed
 from ..._validation import is_whole, unchanged_on_error, warn_user
 from .calibration import (
     FALSE_ALARMS,
-    FEW_ROWS,
     TIE,
     conformal_p_values,
     conformal_threshold,
     no_stricter,
     number_held_out,
+    number_of_folds,
     threshold_below,
     warning_of_few_rows,
 )
 from .default import seeded_autoencoder
+from .fits import Fits
 from .graph import DetectorGraph
 from .normal_rows import MEASURES, NormalRows, normal_size
 
-MIN_FOLDS = 3
-ROWS_OF_FITS = 300  # fits that fit in this many rows are cheap, so that fewer rows get more folds
 # Of what has been learned; "n" is the number of features.
-SHAPES = dict.fromkeys(["center_", "scale_", "_error_scale"], ("n",))
+SHAPES: dict = dict.fromkeys(["center_", "scale_", "_error_scale"], ("n",))
 SHAPES["calibration_scores_"] = (None,)
 
 
-class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
+class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Outliers: rows that do not lie on the manifold that an autoencoder has learned.
 
     An autoencoder rebuilds what resembles its training data. A row can be odd in two ways: it lies
@@ -194,14 +195,14 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     def __init__(
         self,
-        autoencoder=None,
+        autoencoder: Any = None,
         *,
-        contamination="auto",
-        measure="combined",
-        trim=0.1,
-        calibration_fraction="auto",
-        random_state=None,
-    ):
+        contamination: float | str = "auto",
+        measure: str = "combined",
+        trim: float = 0.1,
+        calibration_fraction: float | str = "auto",
+        random_state: Seed = None,
+    ) -> None:
         self.autoencoder = autoencoder
         self.contamination = contamination
         self.measure = measure
@@ -210,7 +211,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn what normal rows are like.
 
         Parameters
@@ -231,21 +232,25 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             If X or a parameter cannot be used. A fitted estimator stays as it was.
         """
         with unchanged_on_error(self):
+            given = {"X": X, "y": y, "metadata": {}}
             X = checked_data(self, X, dtype=np.float64)
             check_scale(moments(X)[1], X.dtype)
             random_state = check_random_state(self.random_state)
-            scores, deviations = self._learn(X, random_state)
+            n_folds = number_of_folds(len(X), self.calibration_fraction)
+            fits = Fits(self, 1 + n_folds, given)
+            scores, deviations = self._learn(X, random_state, n_folds, fits)
             self.autoencoder_ = self._normal.autoencoder
             self.center_, self.scale_ = self._normal.center, self._normal.scale
             # A score that ties with one of these but for rounding is as low.
             self.calibration_scores_ = np.sort(scores - TIE * (1 + np.abs(scores)))
             self._error_scale = normal_size(deviations, smallest=1.0)
             self.offset_ = self._threshold(X)
+            fits.finish()
         if self.contamination == "auto":
             warn_user(warning_of_few_rows(len(self.calibration_scores_)))
         return self
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return how normal rows are; higher is more normal.
 
         Parameters
@@ -261,7 +266,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """
         return self._score(self._check(X))
 
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the scores relative to the threshold; negative values are outliers.
 
         Parameters
@@ -276,7 +281,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Tell outliers from normal rows.
 
         Parameters
@@ -292,7 +297,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def p_values(self, X):
+    def p_values(self, X: ArrayLike) -> np.ndarray:
         """Return how likely a normal row has so low a score.
 
         Call those with p-values of at most 0.05 outliers, and about 5 % of new rows that are
@@ -315,7 +320,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         n_lower = np.searchsorted(calibration, scores, side="right")
         return conformal_p_values(n_lower, len(calibration))
 
-    def feature_errors(self, X):
+    def feature_errors(self, X: ArrayLike) -> np.ndarray:
         """Return how odd each value is, given the others of its row.
 
         Parameters
@@ -333,7 +338,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         X = self._check(X)
         return np.abs(self._normal.deviations(X)) / self._error_scale
 
-    def explain(self, X, top=3):
+    def explain(self, X: ArrayLike, top: int = 3) -> pd.DataFrame:
         """Return the features of each row that are to blame most.
 
         Parameters
@@ -409,31 +414,26 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         return checked_data(self, X, dtype=np.float64, reset=False)
 
-    def _learn(self, X, random_state):
+    def _learn(self, X, random_state, n_folds, fits):
         """Learn from X what normal rows are like; return scores and deviations as of new rows."""
         order = random_state.permutation(len(X))
         n_held_out = number_held_out(len(X), self.calibration_fraction)
-        self._normal = self._learned_from(X[order[n_held_out:]], random_state)
+        self._normal = self._learned_from(X[order[n_held_out:]], random_state, fits)
         if n_held_out > 0:
             return self._judge(self._normal, X[order[:n_held_out]])
-        if self.calibration_fraction == "auto" and len(X) >= FEW_ROWS:
-            return self._cross_fitted(X, order, random_state)
-        return self._judge(self._normal, X)
-
-    def _cross_fitted(self, X, order, random_state):
-        """Return scores and deviations of all rows, each by a fit to the others."""
-        n_folds = min(max(ceil(ROWS_OF_FITS / len(X)), MIN_FOLDS), len(X))
-        judged = [
-            self._judge(self._learned_from(np.delete(X, fold, axis=0), random_state), X[fold])
+        if n_folds == 0:
+            return self._judge(self._normal, X)
+        judged = [  # each by a fit to the others
+            self._judge(self._learned_from(np.delete(X, fold, axis=0), random_state, fits), X[fold])
             for fold in np.array_split(order, n_folds)
         ]
         scores, deviations = (np.concatenate(parts) for parts in zip(*judged, strict=True))
         return no_stricter(scores, self._score(X)), deviations
 
-    def _learned_from(self, X, random_state):
-        return NormalRows(
-            seeded_autoencoder(self.autoencoder, self.n_features_in_, random_state), self.trim
-        ).learn(X, random_state)
+    def _learned_from(self, X, random_state, fits):
+        autoencoder = seeded_autoencoder(self.autoencoder, self.n_features_in_, random_state)
+        with fits.next(autoencoder):
+            return NormalRows(autoencoder, self.trim).learn(X, random_state)
 
     def _judge(self, normal, X):
         return -normal.outlyingness(X, self.measure), normal.deviations(X)

@@ -1,16 +1,20 @@
 """VariationalAutoencoder: a code that is a normal distribution, and can be drawn from."""
 
+from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any
 
 from numpy.random import RandomState
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..._base import FEW_COMPONENTS, LEFT_TO_THE_DATA, BaseAutoencoder
+from ..._base import BaseAutoencoder
+from ..._constraints import FEW_COMPONENTS, LEFT_TO_THE_DATA
 from ..._interpolation import arc, decoded_path
 from ..._training.loader import mean_over_rows
 from ..._training.module import in_batches, squared_errors
+from ..._typing import ArrayLike, Seed
 from ..._validation import is_whole
 from ...losses import loss_of
 from ...penalties import GaussianKL, gaussian_kl
@@ -148,6 +152,11 @@ class VariationalAutoencoder(BaseAutoencoder):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, if X had any that are strings.
 
+    See Also
+    --------
+    AutoencoderImputer : Fills gaps with draws, given what is observed of a row.
+    sklearn.mixture.GaussianMixture : Draws rows and has a density; for few features.
+
     Notes
     -----
     `transform` returns the means of the codes, and `reconstruct` decodes them. They are not turned
@@ -203,30 +212,30 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int = 2,
         *,
-        beta=1.0,
-        hidden_layer_sizes="auto",
-        activation="silu",
-        architecture=None,
-        loss="squared_error",
-        init="auto",
-        alpha="auto",
-        solver="adam",
-        batch_size="auto",
-        learning_rate_init=0.01,
-        max_iter=500,
-        tol=1e-3,
-        n_iter_no_change=12,
-        early_stopping="auto",
-        validation_fraction=0.15,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        device="cpu",
-        callbacks=None,
-        net_params=None,
-    ):
+        beta: float = 1.0,
+        hidden_layer_sizes: int | Sequence[int] | str = "auto",
+        activation: str = "silu",
+        architecture: Any = None,
+        loss: str | Callable = "squared_error",
+        init: str = "auto",
+        alpha: float | str = "auto",
+        solver: str = "adam",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
+        max_iter: int = 500,
+        tol: float = 1e-3,
+        n_iter_no_change: int = 12,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.15,
+        warm_start: bool = False,
+        random_state: Seed = None,
+        verbose: int = 0,
+        device: str = "cpu",
+        callbacks: list | None = None,
+        net_params: dict | None = None,
+    ) -> None:
         self.n_components = n_components
         self.beta = beta
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -250,7 +259,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         self.callbacks = callbacks
         self.net_params = net_params
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return the evidence lower bound of each row; higher is more normal.
 
         The bound is the mean of the logarithm of the likelihood over codes of the row, minus the
@@ -281,7 +290,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         self._trained.recipe.check_loss(X)  # outside of it the density is none
         return self._apply(self._bound(), X)
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> np.ndarray:
         """Draw new rows: decode codes from the standard normal distribution.
 
         Parameters
@@ -312,7 +321,15 @@ class VariationalAutoencoder(BaseAutoencoder):
         random_state = RandomState() if random_state is None else check_random_state(random_state)
         return self.inverse_transform(random_state.normal(size=(n_samples, self._n_features_out)))
 
-    def interpolate(self, a, b, n_steps=10, *, codes=False, method="linear"):
+    def interpolate(
+        self,
+        a: ArrayLike,
+        b: ArrayLike,
+        n_steps: int = 10,
+        *,
+        codes: bool = False,
+        method: str = "linear",
+    ) -> np.ndarray:
         """Decode points between the codes of two rows.
 
         Parameters

@@ -1,0 +1,39 @@
+"""What the parameters that all autoencoders share may be."""
+
+from numbers import Real
+
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from ._validation import Whole
+from .architectures._activations import ACTIVATIONS
+from .losses import LOSSES
+
+FEW_COMPONENTS = (128, 64)  # what hidden_layer_sizes="auto" is for a code narrower than the data
+LEFT_TO_THE_DATA = {  # constraints of parameters that may be "auto"
+    "hidden_layer_sizes": [StrOptions({"auto"}), "array-like", Whole()],
+    "init": [StrOptions({"auto", "pca", "random"})],
+    "max_iter": [StrOptions({"auto"}), Whole()],
+}
+SHARED = {
+    "n_components": [Whole()],
+    "hidden_layer_sizes": ["array-like", Whole()],
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "architecture": [HasMethods(["build", "get_params"]), None],
+    "loss": [StrOptions(set(LOSSES)), callable],
+    "init": [StrOptions({"pca", "random"})],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "solver": [StrOptions({"adam", "sgd"})],
+    "batch_size": [StrOptions({"auto"}), Whole()],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "max_iter": [Whole()],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "n_iter_no_change": [Whole()],
+    "early_stopping": [StrOptions({"auto"}), "boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "warm_start": ["boolean"],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+    "device": [str],
+    "callbacks": [list, None],
+    "net_params": [dict, None],
+}
