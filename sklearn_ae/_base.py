@@ -22,12 +22,13 @@ from ._interpolation import decoded_path, segment
 from ._onnx_graph import METHODS, Graph
 from ._state import checked_state, stamped
 from ._training.fit import train, train_one_pass
-from ._training.loader import counted_rows
 from ._training.module import in_batches, reconstructions, runaway_warning, squared_errors
 from ._training.random import borrowed_global_state
+from ._training.ranks import together
 from ._training.recipe import Recipe
 from ._training.state import state_of, trained_from
 from ._training.tasks import CallbackSupportMixin, tasks_of
+from ._training.world import here
 from ._validation import (
     Whole,
     check_parts,
@@ -134,17 +135,17 @@ class BaseAutoencoder(
         RuntimeError
             If the loss diverges even at a much smaller learning rate.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), together(self) as world:
             given = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
             recipe = self._recipe()
             X, weight = self._check_training_data(X, sample_weight, recipe, reset=True)
             seed = self._draw_seed()
-            with borrowed_global_state(seed, self.device):
-                recipe = recipe.fitted_to(X)
+            with borrowed_global_state(world.own_seed(seed), self.device):
+                recipe = recipe.fitted_to(world.columns(X))
                 before = self._trained if self.warm_start and hasattr(self, "module_") else None
                 if before is None:
                     warn_user(recipe.warning(self.n_features_in_))
-                tasks = tasks_of(self, recipe.n_epochs(len(X)), given)
+                tasks = tasks_of(self, recipe.n_epochs(world.n_rows(X)), given)
                 trained = self._train(recipe, X, weight, seed, tasks, before)
             monitor = trained.net.monitor
             self._keep(trained, X, weight, monitor.loss_curve_, monitor.best_loss_)
@@ -187,14 +188,14 @@ class BaseAutoencoder(
             If the loss diverges even at a much smaller learning rate.
         """
         first = not hasattr(self, "module_")
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), together(self) as world:
             recipe = self._recipe()
             X, weight = self._check_training_data(X, sample_weight, recipe, reset=first)
             before, past = (None, []) if first else (self._trained, self.loss_curve_)
             seed = self._draw_seed() if first else before.seed
             # Dropout must not draw the same mask in every call.
-            with borrowed_global_state((seed + len(past)) % 2**31, self.device):
-                recipe = recipe.fitted_to(X)
+            with borrowed_global_state(world.own_seed((seed + len(past)) % 2**31), self.device):
+                recipe = recipe.fitted_to(world.columns(X))
                 if first:
                     warn_user(recipe.warning(self.n_features_in_))
                 trained = train_one_pass(recipe, X, weight, seed, before)
@@ -360,6 +361,7 @@ class BaseAutoencoder(
 
     def _keep(self, trained, X, weight, curve, best_loss):
         """Make a training the fitted one, and say how it went."""
+        here().agree(trained.module)
         self._set_trained(trained)
         self.is_pca_ = trained.is_pca
         self.n_iter_ = ceil(len(curve) / trained.rounds_per_pass)
@@ -368,7 +370,7 @@ class BaseAutoencoder(
         self.best_loss_ = best_loss
         errors = squared_errors(trained.module, X)
         weight = np.ones(len(X)) if weight is None else weight
-        self.reconstruction_err_ = float(weight @ errors / weight.sum())
+        self.reconstruction_err_ = float(here().mean(weight @ errors / weight.sum(), weight.sum()))
         warn_user(runaway_warning(trained.module, X, errors))
 
     def _set_trained(self, trained):
@@ -388,12 +390,15 @@ class BaseAutoencoder(
 
     def _check_training_data(self, X, sample_weight, recipe, reset):
         """Return the rows of X that count, and their weights of mean 1 or None if all are equal."""
-        X = checked_data(self, X, dtype=[np.float64, np.float32], reset=reset)
-        recipe.check(X)
-        return counted_rows(X, check_weight(sample_weight, X))
+        with here().agreeing():
+            X = checked_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+            recipe.check(X)
+            weight = check_weight(sample_weight, X)
+        return here().counted(X, weight)
 
     def _draw_seed(self):
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        return int(here().same(seed))
 
     def _apply(self, function, array, *shape):
         """Return what a function of tensors makes of the rows of an array, batch by batch."""

@@ -7,8 +7,8 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._base import BaseAutoencoder
-from .._training.loader import mean_over_rows
 from .._training.module import codes_of
+from .._training.pca import mean_over_rows
 from .._validation import Whole
 from ..architectures import TopK
 from ..penalties import L1, KLSparsity

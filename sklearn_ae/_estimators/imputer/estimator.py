@@ -18,6 +18,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 from ..._state import checked_state, stamped
 from ..._training.loader import ROUND
 from ..._training.random import borrowed_global_state
+from ..._training.ranks import refuse_several
 from ..._training.tasks import CallbackSupportMixin, tasks_of
 from ..._validation import Whole, is_whole, unchanged_on_error
 from .autoencoders import checked_autoencoder, default_autoencoder
@@ -260,6 +261,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             If the loss diverges even at a much smaller learning rate.
         """
         with unchanged_on_error(self):
+            refuse_several(self)
             given = {"X": X, "y": y, "metadata": {}}
             X = self._check(X, reset=True)
             if self.autoencoder is None:

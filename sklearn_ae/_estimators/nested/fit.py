@@ -8,11 +8,11 @@ import torch
 
 from ..._training.build import Trained, build_module, build_net, started_module
 from ..._training.fit import continued_module, is_better_as_pca, monitor_of, run, split
-from ..._training.loader import Rows, mean_over_rows
 from ..._training.module import in_batches
-from ..._training.pca import variances_along
+from ..._training.pca import mean_over_rows, variances_along
 from ..._training.start import axes_of_units
 from ..._training.step import Stepper
+from ..._training.world import here
 from .prefixes import keep_first_units, shares_of_widths, shares_with_whole
 
 
@@ -63,7 +63,7 @@ def train_nested(recipe, X, weight, seed, tasks=None):
         is_pca = is_pca and is_better_as_pca(recipe, second.monitor, narrow, X)
         second.monitor.put_in_front(first.monitor)
     if is_pca:
-        recipe.start(narrow, Rows(X, weight), seed)
+        recipe.start(narrow, here().rows(X, weight), seed)
     return Trained(narrow, second, recipe, seed, loop, is_pca), curve
 
 

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..._state import checked_state, stamped
 from ..._training.pca import check_scale, moments
+from ..._training.ranks import refuse_several
 from ..._validation import is_whole, unchanged_on_error, warn_user
 from .calibration import (
     FALSE_ALARMS,
@@ -230,6 +231,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             If X or a parameter cannot be used. A fitted estimator stays as it was.
         """
         with unchanged_on_error(self):
+            refuse_several(self)
             X = validate_data(self, X, dtype=np.float64)
             check_scale(moments(X)[1], X.dtype)
             random_state = check_random_state(self.random_state)

@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..._base import FEW_COMPONENTS, LEFT_TO_THE_DATA, BaseAutoencoder
 from ..._interpolation import arc, decoded_path
-from ..._training.loader import mean_over_rows
 from ..._training.module import in_batches, squared_errors
+from ..._training.pca import mean_over_rows
 from ..._validation import is_whole
 from ...losses import loss_of
 from ...penalties import GaussianKL, gaussian_kl
