@@ -144,7 +144,7 @@ class BaseAutoencoder(
                 recipe = recipe.fitted_to(world.columns(X))
                 before = self._trained if self.warm_start and hasattr(self, "module_") else None
                 if before is None:
-                    warn_user(recipe.warning(self.n_features_in_))
+                    warn_user(*world.told_once([recipe.warning(self.n_features_in_)]))
                 tasks = tasks_of(self, recipe.n_epochs(world.n_rows(X)), given)
                 trained = self._train(recipe, X, weight, seed, tasks, before)
             monitor = trained.net.monitor
@@ -152,10 +152,11 @@ class BaseAutoencoder(
             if monitor.has_held_out_:
                 self.validation_loss_curve_ = monitor.validation_loss_curve_
                 self.validation_scores_ = monitor.validation_scores_
-            messages = self._describe(X, weight)
+            said = [monitor.warning(recipe.max_iter), *self._describe(X, weight)]
+            messages = world.told_once(said)
             if tasks is not None:
                 tasks.finish()
-        warn_user(monitor.warning(recipe.max_iter), *messages)
+        warn_user(*messages)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -197,12 +198,13 @@ class BaseAutoencoder(
             with borrowed_global_state(world.own_seed((seed + len(past)) % 2**31), self.device):
                 recipe = recipe.fitted_to(world.columns(X))
                 if first:
-                    warn_user(recipe.warning(self.n_features_in_))
+                    warn_user(*world.told_once([recipe.warning(self.n_features_in_)]))
                 trained = train_one_pass(recipe, X, weight, seed, before)
             curve = past + trained.net.monitor.loss_curve_
             self._keep(trained, X, weight, curve, float(np.nanmin([np.inf, *curve])))
             self._describe(X, weight)
-        warn_user(trained.net.monitor.warning(recipe.max_iter))
+            messages = world.told_once([trained.net.monitor.warning(recipe.max_iter)])
+        warn_user(*messages)
         return self
 
     def transform(self, X):
@@ -397,8 +399,7 @@ class BaseAutoencoder(
         return here().counted(X, weight)
 
     def _draw_seed(self):
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        return int(here().same(seed))
+        return int(here().same(check_random_state(self.random_state).randint(2**31 - 1)))
 
     def _apply(self, function, array, *shape):
         """Return what a function of tensors makes of the rows of an array, batch by batch."""

@@ -46,6 +46,13 @@ def is_one_of_several():
     return started and not is_worker and int(os.environ.get("WORLD_SIZE", 1)) > 1
 
 
+def is_first():
+    """Whether this process is the first of those that fit together, or fits alone."""
+    if not is_one_of_several():
+        return True
+    return (dist.get_rank() if dist.is_initialized() else int(os.environ["RANK"])) == 0
+
+
 def refuse_several(estimator):
     """Raise RuntimeError if several processes are to train what only one can.
 
@@ -257,6 +264,10 @@ class Ranks(World):
     def same(self, value):
         """Return the value of the first rank."""
         return self.gather(value if self.rank == 0 else None)[0]
+
+    def told_once(self, messages):
+        """Return what to tell the user of all ranks on this one: nothing, but for the first."""
+        return messages if self.rank == 0 else []
 
     def own_seed(self, seed):
         """Return a seed for what each rank draws for its own rows."""

@@ -92,6 +92,10 @@ class World:
         """Return the value of the first rank."""
         return value
 
+    def told_once(self, messages):
+        """Return what to tell the user of all ranks on this one: nothing, but for the first."""
+        return messages
+
     def own_seed(self, seed):
         """Return a seed for what each rank draws for its own rows."""
         return seed
