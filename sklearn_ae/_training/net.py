@@ -215,13 +215,17 @@ class AutoencoderNet(NeuralNet):
 
     def notify(self, method_name, **cb_kwargs):
         getattr(self, method_name)(self, **cb_kwargs)
+        is_over = False
         for _, callback in self._listeners(method_name):
             try:
                 getattr(callback, method_name)(self, **cb_kwargs)
             except KeyboardInterrupt:
                 if method_name != "on_epoch_end" or callback is self.monitor:
                     raise
-                raise _Finished from None  # how skorch's own EarlyStopping ends a fit
+                is_over = True  # how skorch's own EarlyStopping ends a fit
+                break
+        if method_name == "on_epoch_end" and here().sum(int(is_over)):  # on any rank
+            raise _Finished
 
     def _listeners(self, hook):
         ours = getattr(Callback, hook)
