@@ -24,12 +24,13 @@ from ._onnx_graph import METHODS, Graph
 from ._state import checked_state, stamped
 from ._summary import summary_of, with_summary
 from ._training.fit import train, train_one_pass
-from ._training.loader import counted_rows
 from ._training.module import in_batches, reconstructions, runaway_warning, squared_errors
 from ._training.random import borrowed_global_state
+from ._training.ranks import together
 from ._training.recipe import Recipe
 from ._training.state import state_of, trained_from
 from ._training.tasks import CallbackSupportMixin, tasks_of
+from ._training.world import here
 from ._typing import ArrayLike, Weights
 from ._validation import (
     check_parts,
@@ -106,27 +107,28 @@ class BaseAutoencoder(
         RuntimeError
             If the loss diverges even at a much smaller learning rate.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), together(self) as world:
             given = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
             recipe = self._recipe()
             X, weight = self._check_training_data(X, sample_weight, recipe, reset=True)
             seed = self._draw_seed()
-            with borrowed_global_state(seed, self.device):
-                recipe = recipe.fitted_to(X)
+            with borrowed_global_state(world.own_seed(seed), self.device):
+                recipe = recipe.fitted_to(world.columns(X))
                 before = self._trained if self.warm_start and hasattr(self, "module_") else None
                 if before is None:
-                    warn_user(recipe.warning(self.n_features_in_))
-                tasks = tasks_of(self, recipe.n_epochs(len(X)), given)
+                    warn_user(*world.told_once([recipe.warning(self.n_features_in_)]))
+                tasks = tasks_of(self, recipe.n_epochs(world.n_rows(X)), given)
                 trained = self._train(recipe, X, weight, seed, tasks, before)
             monitor = trained.net.monitor
             self._keep(trained, X, weight, monitor.loss_curve_, monitor.best_loss_)
             if monitor.has_held_out_:
                 self.validation_loss_curve_ = monitor.validation_loss_curve_
                 self.validation_scores_ = monitor.validation_scores_
-            messages = self._describe(X, weight)
+            said = [monitor.warning(recipe.max_iter), *self._describe(X, weight)]
+            messages = world.told_once(said)
             if tasks is not None:
                 tasks.finish()
-        warn_user(monitor.warning(recipe.max_iter), *messages)
+        warn_user(*messages)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -159,21 +161,22 @@ class BaseAutoencoder(
             If the loss diverges even at a much smaller learning rate.
         """
         first = not hasattr(self, "module_")
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), together(self) as world:
             recipe = self._recipe()
             X, weight = self._check_training_data(X, sample_weight, recipe, reset=first)
             before, past = (None, []) if first else (self._trained, self.loss_curve_)
             seed = self._draw_seed() if first else before.seed
             # Dropout must not draw the same mask in every call.
-            with borrowed_global_state((seed + len(past)) % 2**31, self.device):
-                recipe = recipe.fitted_to(X)
+            with borrowed_global_state(world.own_seed((seed + len(past)) % 2**31), self.device):
+                recipe = recipe.fitted_to(world.columns(X))
                 if first:
-                    warn_user(recipe.warning(self.n_features_in_))
+                    warn_user(*world.told_once([recipe.warning(self.n_features_in_)]))
                 trained = train_one_pass(recipe, X, weight, seed, before)
             curve = past + trained.net.monitor.loss_curve_
             self._keep(trained, X, weight, curve, float(np.nanmin([np.inf, *curve])))
             self._describe(X, weight)
-        warn_user(trained.net.monitor.warning(recipe.max_iter))
+            messages = world.told_once([trained.net.monitor.warning(recipe.max_iter)])
+        warn_user(*messages)
         return self
 
     def transform(self, X: ArrayLike) -> np.ndarray:
@@ -353,6 +356,7 @@ class BaseAutoencoder(
 
     def _keep(self, trained, X, weight, curve, best_loss):
         """Make a training the fitted one, and say how it went."""
+        here().agree(trained.module)
         self._set_trained(trained)
         self.is_pca_ = trained.is_pca
         self.n_iter_ = ceil(len(curve) / trained.rounds_per_pass)
@@ -361,7 +365,7 @@ class BaseAutoencoder(
         self.best_loss_ = best_loss
         errors = squared_errors(trained.module, X)
         weight = np.ones(len(X)) if weight is None else weight
-        self.reconstruction_err_ = float(weight @ errors / weight.sum())
+        self.reconstruction_err_ = float(here().mean(weight @ errors / weight.sum(), weight.sum()))
         warn_user(runaway_warning(trained.module, X, errors))
 
     def _set_trained(self, trained):
@@ -381,12 +385,14 @@ class BaseAutoencoder(
 
     def _check_training_data(self, X, sample_weight, recipe, reset):
         """Return the rows of X that count, and their weights of mean 1 or None if all are equal."""
-        X = checked_data(self, X, dtype=[np.float64, np.float32], reset=reset)
-        recipe.check(X)
-        return counted_rows(X, check_weight(sample_weight, X))
+        with here().agreeing():
+            X = checked_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+            recipe.check(X)
+            weight = check_weight(sample_weight, X)
+        return here().counted(X, weight)
 
     def _draw_seed(self):
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        return int(here().same(check_random_state(self.random_state).randint(2**31 - 1)))
 
     def _apply(self, function, array, *shape):
         """Return what a function of tensors makes of the rows of an array, batch by batch."""

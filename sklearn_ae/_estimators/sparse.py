@@ -9,8 +9,8 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._base import BaseAutoencoder
-from .._training.loader import mean_over_rows
 from .._training.module import codes_of
+from .._training.pca import mean_over_rows
 from .._typing import Seed
 from .._validation import Whole
 from ..architectures import TopK

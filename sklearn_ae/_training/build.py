@@ -13,6 +13,7 @@ from .pca import check_scale, moments
 from .random import seeded_construction
 from .recipe import Recipe
 from .step import optimizer_params
+from .world import here
 
 
 @dataclass
@@ -95,6 +96,7 @@ def started_module(recipe, X, weight, rows, seed):
     module.scale.fill_(scale)
     suit_data(module, recipe.loss, X, weight)
     recipe.start(module, rows, seed)
+    here().agree(module)
     return module
 
 
@@ -113,7 +115,7 @@ def suit_data(module, loss, X, weight):
         module.seen_offset.copy_(torch.from_numpy(mean))
         module.seen_scale.fill_(scale)
     if module.is_bounded:
-        low, high = loss.natural_range(X)
+        low, high = loss.natural_range(here().columns(X))
         module.low.copy_(torch.from_numpy(low))
         module.high.copy_(torch.from_numpy(high))
 
@@ -145,7 +147,7 @@ def build_net(recipe, module, monitor, stepper, seed, loop, tasks=None):
         "iterator_valid__batch_size": ROWS_AT_A_TIME,
         "train_split": None,
         "callbacks": callbacks,
-        "verbose": int(recipe.verbose),
+        "verbose": int(recipe.verbose) if here().rank == 0 else 0,
         "alpha": recipe.alpha,
         "device": recipe.device,
     }
@@ -159,7 +161,7 @@ def build_net(recipe, module, monitor, stepper, seed, loop, tasks=None):
         defaults |= optimizer_params(recipe.solver, recipe.device)
     return AutoencoderNet(
         module,
-        recipe.objective(module, seed),
+        recipe.objective(module, here().own_seed(seed)),
         monitor=monitor,
         stepper=stepper,
         **defaults | loop | own,

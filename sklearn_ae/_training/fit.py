@@ -7,7 +7,6 @@ import torch
 
 from .build import Trained, build_module, build_net, started_module, suit_data
 from .device import single_precision
-from .loader import Rows
 from .module import runaway_rows, squared_errors
 from .monitor import MAX_RESTARTS, Diverged, Monitor
 from .progress import say
@@ -15,6 +14,7 @@ from .start import start_at_mean
 from .state import arrays_of, load_arrays, progress_of, resume
 from .step import WARM_UP, Stepper
 from .survival import survival_of
+from .world import here
 
 MAX_HELD_OUT = 5000  # rows; more judge no better, and are missing in training
 SIGNIFICANCE = 0.01  # of a gain over PCA on held-out rows; from 0.05 on, chance wins now and then
@@ -51,7 +51,7 @@ def train(recipe, X, weight, seed, tasks=None, before=None):
     is_mean = before is None and is_better_as_mean(recipe, module, held_out, monitor)
     if is_pca or is_mean:
         say(recipe, "Training did not help on held-out rows: back to PCA." * is_pca)
-        recipe.start(module, Rows(X, weight), seed)
+        recipe.start(module, here().rows(X, weight), seed)
         if is_mean:
             start_at_mean(module, recipe.loss)
     else:
@@ -75,14 +75,14 @@ def train_one_pass(recipe, X, weight, seed, before=None):
     -------
     trained : Trained
     """
-    rows = Rows(X, weight)
+    rows = here().rows(X, weight)
     if before is None:
         module = started_module(recipe, X, weight, rows, seed)
     else:
         module = continued_module(recipe, before, X, weight, before.module.dtype)
     resumed = before is not None and before.streaming and recipe.steps_like(before.recipe)
     stepper = Stepper(n_before=before.n_steps if resumed else 0)
-    loop = recipe.loop(len(X), MAX_RESTARTS + 1)
+    loop = recipe.loop(len(rows), MAX_RESTARTS + 1)
     net = build_net(recipe, module, Monitor(max_epochs=1), stepper, seed, loop)
     if resumed:
         with single_precision(module):
@@ -107,12 +107,13 @@ def split(recipe, X, weight, seed):
     ValueError
         If no rows would be left to train on.
     """
-    n_samples, stopping, fraction = len(X), recipe.early_stopping, recipe.validation_fraction
+    world, stopping, fraction = here(), recipe.early_stopping, recipe.validation_fraction
+    n_samples = world.n_rows(X)
     # Of fewer rows no test could say that they are reconstructed better than by PCA.
     n_held_out = max(ceil(fraction * n_samples), min(8, n_samples // 4))
     n_held_out = min(n_held_out, MAX_HELD_OUT)
     if stopping is False or (stopping == "auto" and n_samples == 1):
-        return Rows(X, weight), None
+        return world.rows(X, weight), None
     if n_held_out >= n_samples:
         raise ValueError(
             f"early_stopping={stopping} with validation_fraction="
@@ -121,7 +122,8 @@ def split(recipe, X, weight, seed):
             "early_stopping=False."
         )
     order = np.random.RandomState(seed).permutation(n_samples)
-    return Rows(X, weight, order[n_held_out:]), Rows(X, weight, order[:n_held_out])
+    parts = order[n_held_out:], order[:n_held_out]
+    return tuple(world.rows(X, weight, part) for part in parts)
 
 
 def continued_module(recipe, before, X, weight, dtype):
@@ -213,7 +215,7 @@ def is_better_as_pca(recipe, monitor, module, X):
     if recipe.init != "pca" or recipe.is_constrained or not monitor.has_held_out_:
         return False
     in_vain = bool(monitor.p_value() > SIGNIFICANCE)
-    return in_vain or len(runaway_rows(module, X, squared_errors(module, X))) > 0
+    return in_vain or here().sum(len(runaway_rows(module, X, squared_errors(module, X)))) > 0
 
 
 def is_better_as_mean(recipe, module, held_out, monitor):
@@ -237,4 +239,4 @@ def is_better_as_mean(recipe, module, held_out, monitor):
         x = x.to(module.offset)
         values = recipe.loss(module.offset.expand_as(x), x).double()
     values = values if weight is None else values * weight.to(values)
-    return bool(values.mean() < monitor.best_values_.double().mean())
+    return bool(here().concat(values).mean() < monitor.best_values_.double().mean())

@@ -4,7 +4,6 @@ from itertools import islice, pairwise
 
 import numpy as np
 import torch
-from sklearn.utils import gen_batches
 from torch.utils.data import Dataset
 
 FEW_ROWS = 64
@@ -229,18 +228,3 @@ def counted_rows(X, weight):
     if not counts.all():
         X, weight = X[counts], weight[counts]
     return X, weight / weight.mean()
-
-
-def mean_over_rows(function, X, weight=None):
-    """Return the weighted mean over the rows of X of what a function makes of some rows.
-
-    Parameters
-    ----------
-    function : callable
-        Maps rows of X to an array with as many rows.
-    X : ndarray of shape (n_samples, n_features)
-    weight : ndarray of shape (n_samples,) or None, default=None
-    """
-    weight = np.ones(len(X)) if weight is None else weight
-    batches = gen_batches(len(X), ROWS_AT_A_TIME)
-    return sum(weight[rows] @ function(X[rows]) for rows in batches) / weight.sum()

@@ -10,6 +10,8 @@ from skorch.callbacks import Callback, EpochTimer
 from .device import threads_for
 from .loader import MAX_PREPARED, Batches, PreparedRows, Rows, Steps
 from .progress import ProgressLines
+from .shared_rows import SharedRows
+from .world import here
 from .written_out import says, written_out
 
 
@@ -58,9 +60,24 @@ class AutoencoderNet(NeuralNet):
         return X if isinstance(X, Rows) else Rows(X)
 
     def train_step_single(self, batch, **fit_params):
-        loss, output = self._loss(batch)
-        loss.backward()
-        return {"loss": loss, "y_pred": output.reconstruction}
+        n_rows, prediction = len(batch[0]), None
+        if n_rows:
+            loss, output = self._loss(batch)
+            loss.backward()
+            prediction = output.reconstruction
+        else:  # all rows of the batch are those of other ranks
+            loss = self.module_.offset.new_zeros(())
+        return {"loss": self._averaged(loss, n_rows), "y_pred": prediction}
+
+    def _averaged(self, loss, n_rows):
+        """Return the loss of the batch of all ranks, and make the gradients those of that."""
+        if here().size == 1:
+            return loss
+        parameters = [p for _, p in self.get_all_learnable_params() if p.requires_grad]
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        return here().average([p.grad for p in parameters], loss.detach(), n_rows)
 
     def train_step(self, batch, **fit_params):
         return self.stepper.take(self, batch)
@@ -83,7 +100,7 @@ class AutoencoderNet(NeuralNet):
         rate = self.optimizer_.param_groups[0]["lr"]
         between = partial(self._tell_of_gradients, batch) if self.tells_of_gradients_ else None
         value = self.step_(x, weight, guide[0] if guide else None, rate, between)
-        output = self.step_.output().reconstruction if self.announced_ else None
+        output = self.step_.output().reconstruction if self.announced_ and len(x) else None
         return {"loss": value, "y_pred": output}
 
     def _tell_of_gradients(self, batch):
@@ -150,7 +167,8 @@ class AutoencoderNet(NeuralNet):
                 self.history.record_batch(f"{prefix}_batch_size", sizes[-1])
                 self.notify("on_batch_end", batch=batch, training=training, **step)
         losses = torch.stack(losses).double()
-        mean = (losses @ torch.tensor(sizes).to(losses) / sum(sizes)).item()
+        total = here().sum(losses @ torch.tensor(sizes).to(losses))
+        mean = (total / here().sum(sum(sizes))).item()
         self.history.record(f"{prefix}_loss", mean)
         self.history.record(f"{prefix}_batch_count", len(sizes))
 
@@ -175,26 +193,39 @@ class AutoencoderNet(NeuralNet):
             x = self._tensor(x)
             weight = x.new_ones(len(x)) if weight is None else self._tensor(weight)
             guide = [self._tensor(part) for part in guide]
+            if len(x) == 0:  # all of them are those of other ranks
+                continue
             value, output = self.criterion_(self.module_, x, weight, *guide)
             values.append(weight * value)
             gaps = x.isnan()  # there is nothing to be right or wrong about
             wrong, apart = output.reconstruction - x, x - self.module_.offset
             error += weight @ wrong.masked_fill(gaps, 0).square().sum(dim=1)
             total += weight @ apart.masked_fill(gaps, 0).square().sum(dim=1)
-        return torch.cat(values), 1 - (error / total).item() if error else 1.0
+        values, error, total = self._of_all_ranks(values, error, total)
+        return values, 1 - (error / total).item() if error else 1.0
+
+    def _of_all_ranks(self, values, error, total):
+        """Return what was found of rows, for those of all ranks."""
+        world, nothing = here(), self.module_.offset.new_zeros(())
+        values = torch.cat(values) if values else nothing.new_zeros(0)
+        return world.concat(values), world.sum(error + nothing), world.sum(total + nothing)
 
     def infer(self, x, **fit_params):
         return self.module_(self._tensor(x)).reconstruction  # what net_.predict gives back
 
     def notify(self, method_name, **cb_kwargs):
         getattr(self, method_name)(self, **cb_kwargs)
+        is_over = False
         for _, callback in self._listeners(method_name):
             try:
                 getattr(callback, method_name)(self, **cb_kwargs)
             except KeyboardInterrupt:
                 if method_name != "on_epoch_end" or callback is self.monitor:
                     raise
-                raise _Finished from None  # how skorch's own EarlyStopping ends a fit
+                is_over = True  # how skorch's own EarlyStopping ends a fit
+                break
+        if method_name == "on_epoch_end" and here().sum(int(is_over)):  # on any rank
+            raise _Finished
 
     def _listeners(self, hook):
         ours = getattr(Callback, hook)
@@ -215,7 +246,8 @@ class AutoencoderNet(NeuralNet):
     def _train(self, X):
         self.notify("on_train_begin", X=X, y=None)
         try:
-            self._loop(X)
+            with here().lockstep():
+                self._loop(X)
             self.notify("on_train_end", X=X, y=None)
         finally:
             self._release()
@@ -231,6 +263,8 @@ class AutoencoderNet(NeuralNet):
             if not self.monitor.finished_:
                 self.monitor.stopped_by_ = "callback"
         except KeyboardInterrupt:
+            if here().size > 1:  # the others do not know of it
+                raise
             self.monitor.stopped_by_ = "interrupt"
         if self.monitor.stopped_by_ is not None:
             self.monitor.finished_ = True
@@ -241,10 +275,12 @@ class AutoencoderNet(NeuralNet):
             says(callback, "only_watches") or type(callback) is EpochTimer
             for _, callback in self.callbacks_
         )
-        plain = type(X) is Rows and self.iterator_train in (Batches, Steps)
+        plain = type(X) in (Rows, SharedRows) and self.iterator_train in (Batches, Steps)
         few = plain and len(X) * X.X.shape[1] <= MAX_PREPARED
         self.is_prepared_ = few and self.is_watched_only_ and self.step_ is not None
-        return PreparedRows(X, self.step_) if self.is_prepared_ else X
+        if not self.is_prepared_:
+            return X
+        return PreparedRows(X, self.step_) if type(X) is Rows else X.prepared(self.step_)
 
     def __getstate__(self):
         return super().__getstate__() | {"step_": None}  # of the training under way

@@ -5,8 +5,12 @@ from scipy.linalg import eigh
 from sklearn.utils import gen_batches
 from sklearn.utils.extmath import randomized_svd
 
+from .loader import ROWS_AT_A_TIME
+from .world import here
+
 BATCH_SIZE = 4096  # rows that are copied at a time
 DOUBTFUL = 1e-6  # deviations, relative to the mean: smaller ones may be rounding
+OVERSAMPLED, POWER_ITER = 10, 7  # of a block power iteration, as scikit-learn has them
 MAX_DENSE = 2000  # a symmetric matrix of this width takes 32 MB and about a second to decompose
 
 
@@ -31,22 +35,28 @@ def moments(X, weight=None):
 def _moments(X, weight):
     n = len(X) if weight is None else weight.sum(dtype=np.float64)
     mean = sum(_weights(weight, rows) @ X[rows] for rows in gen_batches(len(X), BATCH_SIZE)) / n
+    mean = here().mean(mean, n)
     total = sum(
         _weights(weight, rows) @ np.square(X[rows] - mean).mean(axis=1)
         for rows in gen_batches(len(X), BATCH_SIZE)
     )
-    variance = total / n
+    variance = here().mean(total / n, n)
     # Rounding leaves constant columns a variance of about (eps * mean)**2.
     rounding = np.square(10 * np.finfo(X.dtype).eps * mean).mean()
     if not np.isfinite(variance):
         return mean, np.inf
-    if variance == 0 and np.ptp(X, axis=0).any():
+    if variance == 0 and _varies(X):
         return mean, 0.0
     # The mean of many equal values is off by more, so that the values themselves are asked.
     doubtful = variance < np.square(DOUBTFUL * mean).mean()
-    if variance <= rounding or (doubtful and not np.ptp(X, axis=0).any()):
+    if variance <= rounding or (doubtful and not _varies(X)):
         return mean, 1.0
     return mean, float(np.sqrt(variance))
+
+
+def _varies(X):
+    low, high = here().extremes(X)
+    return bool((low < high).any())
 
 
 def check_scale(scale, dtype):
@@ -86,18 +96,21 @@ def principal_axes(X, mean, n_axes, weight=None, random_state=None):
     axes : ndarray of shape (min(n_axes, n_features), n_features)
         The largest entry of each is positive.
     """
-    n_samples, n_features = X.shape
+    n_samples, n_features = here().n_rows(X), X.shape[1]
     n_axes = min(n_axes, n_features)
     if n_features <= MAX_DENSE and n_features <= n_samples:
         covariance = 0.0
-        for rows in gen_batches(n_samples, BATCH_SIZE):
+        for rows in gen_batches(len(X), BATCH_SIZE):
             centred = X[rows] - mean
             covariance = covariance + (centred.T * _weights(weight, rows)) @ centred
-        axes = _leading_eigenvectors(covariance, n_axes).T
+        axes = _leading_eigenvectors(here().sum(covariance), n_axes).T
     else:
-        centred = (X - mean) * np.sqrt(_weights(weight, slice(0, n_samples)))[:, None]
+        centred = (X - mean) * np.sqrt(_weights(weight, slice(0, len(X))))[:, None]
         if n_samples <= MAX_DENSE:
+            centred = here().concat(centred)
             axes = _leading_eigenvectors(centred @ centred.T, min(n_axes, n_samples)).T @ centred
+        elif here().size > 1:
+            axes = _shared_axes(centred, n_axes, random_state)
         else:
             axes = randomized_svd(centred, n_axes, random_state=random_state)[2]
         # The rows may be fewer than asked for: QR finds orthonormal ones for the rows of zeros.
@@ -141,15 +154,43 @@ def variances_along(X, axes, weight=None):
     variances : ndarray of shape (n_axes,)
     """
     weight = _weights(weight, slice(0, len(X)))
-    along = np.vstack([X[rows] @ axes.T for rows in gen_batches(len(X), BATCH_SIZE)])
-    return np.average(
-        np.square(along - np.average(along, axis=0, weights=weight)), axis=0, weights=weight
+    along, total = (
+        np.vstack([X[rows] @ axes.T for rows in gen_batches(len(X), BATCH_SIZE)]),
+        weight.sum(),
     )
+    centre = here().mean(np.average(along, axis=0, weights=weight), total)
+    return here().mean(np.average(np.square(along - centre), axis=0, weights=weight), total)
+
+
+def mean_over_rows(function, X, weight=None):
+    """Return the weighted mean over the rows of X of what a function makes of some rows.
+
+    Parameters
+    ----------
+    function : callable
+        Maps rows of X to an array with as many rows.
+    X : ndarray of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,) or None, default=None
+    """
+    weight = np.ones(len(X)) if weight is None else weight
+    batches, total = gen_batches(len(X), ROWS_AT_A_TIME), weight.sum()
+    own = sum(weight[rows] @ function(X[rows]) for rows in batches) / total
+    return here().mean(own, total)
 
 
 def _weights(weight, rows):
     """Return the float64 weights of some rows; ones where there are none."""
     return np.ones(rows.stop - rows.start) if weight is None else weight[rows].astype(np.float64)
+
+
+def _shared_axes(centred, n_axes, random_state):
+    """Return leading axes of the rows of all ranks, by power iteration (Halko et al. 2011)."""
+    basis = random_state.normal(size=(centred.shape[1], n_axes + OVERSAMPLED))
+    for _ in range(POWER_ITER):
+        basis = here().sum(centred.T @ (centred @ np.linalg.qr(basis)[0]))
+    basis = np.linalg.qr(basis)[0]
+    along = centred @ basis
+    return _leading_eigenvectors(here().sum(along.T @ along), n_axes).T @ basis.T
 
 
 def _leading_eigenvectors(symmetric, k):

@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 
 from .module import codes_of, represented, share_weights
 from .pca import frame_of, principal_axes
+from .world import here
 
 LINEAR_VALUES = 1_000_000  # of the data that a linear model through a link is fitted to, at most
 LINEAR_ITER = 60
@@ -135,6 +136,7 @@ def some_rows(rows, n_rows, seed):
     order = np.random.RandomState(seed).permutation(len(rows))[:n_rows]
     x, weight, *_ = rows.take(np.sort(order))
     weight = torch.ones(len(x)) if weight is None else weight
+    x, weight = here().concat(x), here().concat(weight)
     return x, weight / weight.sum()
 
 

@@ -9,6 +9,7 @@ from skorch.callbacks import Callback
 
 from .loader import ROUND, Steps
 from .state import arrays_of, load_arrays, progress_of, resume
+from .world import here
 
 # What keeps the trainings of this thread: has ``training(net, rows, recipe)``, a context.
 keeper = ContextVar("keeper", default=None)
@@ -66,7 +67,7 @@ def snapshot(net):
         Plain values and arrays.
     """
     stepper, monitor = net.stepper, net.monitor
-    return {
+    kept = {
         "weights": arrays_of(net.module_),
         "objective": arrays_of(net.criterion_),
         "n_steps": getattr(net.criterion_, "n_steps", None),
@@ -78,6 +79,8 @@ def snapshot(net):
         "history": [dict(epoch) for epoch in net.history],
         "global": _plain(torch.get_rng_state()),
     }
+    drawn = here().gather((kept["progress"]["noise"], kept["global"]))
+    return kept if len(drawn) == 1 else kept | {"ranks": drawn}
 
 
 @torch.no_grad()
@@ -90,6 +93,9 @@ def put_back(net, kept):
     kept : dict
     """
     device, stepper = net.module_.offset.device, net.stepper
+    if "ranks" in kept:
+        noise, own = kept["ranks"][here().rank]
+        kept = kept | {"progress": kept["progress"] | {"noise": noise}, "global": own}
     load_arrays(net.module_, kept["weights"])
     load_arrays(net.criterion_, kept["objective"])
     if kept["n_steps"] is not None:

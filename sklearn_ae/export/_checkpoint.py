@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import gen_batches
 
+from .._training.ranks import is_first
 from .._training.survival import AtEpochs, keeper, snapshot
+from .._training.world import here
 from .._validation import is_whole
 from ._codec import Decoder, Encoder
 from ._file import DamagedFile, checksum_of, read_file, write_file
@@ -63,6 +65,9 @@ def checkpointed(path: str | os.PathLike, every: float | str = "auto") -> Iterat
     (``n_jobs``) are not kept. All trainings of the block stay in the file until its end, so of a
     search with many fits keep the last one only.
 
+    Where several processes train one model (torchrun), all of them enter the block, and the first
+    one writes and reads the file.
+
     Ctrl-C ends a fit with the best weights so far, as always; then the file stays, and the same
     call goes on. SIGTERM ends the process unless the program does otherwise, which is one of the
     crashes that this is for. Callbacks that remember something start anew.
@@ -89,7 +94,7 @@ def checkpointed(path: str | os.PathLike, every: float | str = "auto") -> Iterat
         yield
     finally:
         keeper.reset(token)
-    if not checkpoint.interrupted:
+    if not checkpoint.interrupted and is_first():
         Path(path).unlink(missing_ok=True)
 
 
@@ -109,15 +114,15 @@ class Checkpoint:
         self.done = []
         self.interrupted = self.warned = False
         self.began, self.writing = time.perf_counter(), 0.0
-        if not self.before:
+        if not self.before and is_first():
             write_trainings(path, [])
 
     @contextmanager
     def training(self, net, rows, recipe):
         """Keep a training, and go on from what is there of it."""
-        mark, kept = fingerprint(net, rows, recipe), None
-        if self.before:
-            first = self.before.pop(0)
+        mark, kept = "".join(here().gather(fingerprint(net, rows, recipe))), None
+        first = here().same(self.before.pop(0) if self.before else None)
+        if first is not None:
             if first["mark"] != mark:
                 raise ValueError(
                     f"The checkpoint {os.fspath(self.path)!r} is that of another fit: of other "
@@ -129,7 +134,7 @@ class Checkpoint:
         self.done.append(own)
 
         def offer(net, is_last):
-            if is_last or self._is_due(len(net.monitor.loss_curve_)):
+            if here().same(is_last or self._is_due(len(net.monitor.loss_curve_))):
                 own["kept"] = snapshot(net)
                 self._write()
 
@@ -147,6 +152,8 @@ class Checkpoint:
         return n_epochs % self.every == 0
 
     def _write(self):
+        if not is_first():
+            return
         start = time.perf_counter()
         try:
             write_trainings(self.path, self.done + self.before)

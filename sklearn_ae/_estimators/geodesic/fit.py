@@ -16,6 +16,7 @@ from ..._training.module import codes_of
 from ..._training.monitor import MAX_RESTARTS, Diverged, Monitor
 from ..._training.pca import frame_of
 from ..._training.progress import say
+from ..._training.ranks import refuse_several
 from ..._training.step import OneCycle, Stepper
 from ...corruptions import GaussianNoise
 from .following import pseudo_huber
@@ -92,6 +93,7 @@ def without_guide(recipe):
 
 def guided(recipe, X, weight, seed, unit):
     """Return the recipe with what was found in the data, and what the code is to follow."""
+    refuse_several("GeodesicAutoencoder")
     shared = {"n_components": recipe.n_components, "max_anchors": recipe.max_anchors}
     if recipe.target is not None:
         say(recipe, "Stage 1 of 2: the embedding that the code is to follow.")

@@ -20,6 +20,7 @@ from ..._error_hints import checked_data
 from ..._state import checked_state, stamped
 from ..._training.loader import ROUND
 from ..._training.random import borrowed_global_state
+from ..._training.ranks import refuse_several
 from ..._training.tasks import CallbackSupportMixin, tasks_of
 from ..._typing import ArrayLike, Seed
 from ..._validation import Whole, is_whole, unchanged_on_error
@@ -266,6 +267,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             If the loss diverges even at a much smaller learning rate.
         """
         with unchanged_on_error(self):
+            refuse_several(self)
             given = {"X": X, "y": y, "metadata": {}}
             X = self._check(X, reset=True)
             if self.autoencoder is None:

@@ -8,12 +8,12 @@ import torch
 
 from ..._training.build import Trained, build_module, build_net, started_module
 from ..._training.fit import continued_module, is_better_as_pca, monitor_of, run, split
-from ..._training.loader import Rows, mean_over_rows
 from ..._training.module import in_batches
-from ..._training.pca import variances_along
+from ..._training.pca import mean_over_rows, variances_along
 from ..._training.progress import say
 from ..._training.start import axes_of_units
 from ..._training.step import Stepper
+from ..._training.world import here
 from .prefixes import keep_first_units, shares_of_widths, shares_with_whole
 
 
@@ -67,7 +67,7 @@ def train_nested(recipe, X, weight, seed, tasks=None):
         second.monitor.put_in_front(first.monitor)
     if is_pca:
         say(recipe, "Training did not help on held-out rows: back to PCA.")
-        recipe.start(narrow, Rows(X, weight), seed)
+        recipe.start(narrow, here().rows(X, weight), seed)
     return Trained(narrow, second, recipe, seed, loop, is_pca), curve
 
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..._error_hints import checked_data
 from ..._state import checked_state, stamped
 from ..._training.pca import check_scale, moments
+from ..._training.ranks import refuse_several
 from ..._training.tasks import CallbackSupportMixin
 from ..._typing import ArrayLike, Seed
 from ..._validation import is_whole, unchanged_on_error, warn_user
@@ -232,6 +233,7 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
             If X or a parameter cannot be used. A fitted estimator stays as it was.
         """
         with unchanged_on_error(self):
+            refuse_several(self)
             given = {"X": X, "y": y, "metadata": {}}
             X = checked_data(self, X, dtype=np.float64)
             check_scale(moments(X)[1], X.dtype)

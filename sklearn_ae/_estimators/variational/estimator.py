@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from ..._base import BaseAutoencoder
 from ..._constraints import FEW_COMPONENTS, LEFT_TO_THE_DATA
 from ..._interpolation import arc, decoded_path
-from ..._training.loader import mean_over_rows
 from ..._training.module import in_batches, squared_errors
+from ..._training.pca import mean_over_rows
 from ..._typing import ArrayLike, Seed
 from ..._validation import is_whole
 from ...losses import loss_of

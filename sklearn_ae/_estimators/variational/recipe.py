@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..._training.loader import mean_over_rows
 from ..._training.module import in_batches, share_weights
-from ..._training.pca import principal_axes, variances_along
+from ..._training.pca import mean_over_rows, principal_axes, variances_along
 from ..._training.recipe import Recipe
 from ..._training.start import check_linear_paths, start_decoder, what_is_seen
 from .evidence import MIN_NOISE, VariationalModule, VariationalObjective

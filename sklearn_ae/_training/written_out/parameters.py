@@ -64,6 +64,10 @@ class Flat:
         own = {parameter.data_ptr(): view for parameter, view in views}
         return flat, [own.get(tensor.data_ptr(), tensor.clone()) for tensor in tensors]
 
+    def nothing(self):
+        """Return the value that a batch without rows has, and set its gradients."""
+        return self.gradients.zero_().new_zeros(())
+
     def gather(self):
         """Take the gradients from where something else may have put them."""
         for parameter, own in zip(self.parameters, self.views(self.gradients), strict=True):

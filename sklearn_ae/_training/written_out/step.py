@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ...architectures import LinearPlusNetwork, TransposedLinear, UnitNormLinear
+from ..world import here
 from .closed_form import ClosedForm, has_hooks, written_objective
 from .coders import Coder, written_activation, written_output_activation
 from .leaves import Leaves
@@ -68,6 +69,7 @@ class Step:
             coders = {network: Coder(network, written) for network in (encoder, decoder)}
             self.gradient = Leaves(module, objective, coders, self.flat)
         self.rule = RULES[type(optimizer)](optimizer, self.flat)
+        self.world = here()
 
     def __call__(self, x, weight, guide, rate, between=None):
         """Take a step, and return the value of the objective for its batch.
@@ -87,7 +89,9 @@ class Step:
         value : Tensor of shape ()
             Not waited for.
         """
-        value = self.gradient(x, weight, guide)
+        n_rows = x.shape[0]
+        value = self.gradient(x, weight, guide) if n_rows else self.flat.nothing()
+        value = self.world.average([self.flat.gradients], value, n_rows)
         if between is not None:
             between()
             self.flat.gather()
