@@ -12,18 +12,19 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from ._error_hints import check_names, check_nested, check_values, checked_data
+from ._data import checked_rows
+from ._error_hints import check_names, check_nested, check_values
 from ._interpolation import decoded_path, segment
 from ._onnx_graph import METHODS, Graph
 from ._state import checked_state, stamped
 from ._training.fit import train, train_one_pass
+from ._training.judging import explained_variance, judged
 from ._training.loader import counted_rows
-from ._training.module import in_batches, reconstructions, runaway_warning, squared_errors
+from ._training.module import in_batches, reconstructions, squared_errors
 from ._training.random import borrowed_global_state
 from ._training.recipe import Recipe
 from ._training.state import state_of, trained_from
@@ -115,7 +116,7 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data.
         y : None
             Ignored, present for pipelines.
@@ -167,7 +168,7 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The next rows.
         y : None
             Ignored, present for pipelines.
@@ -209,7 +210,7 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -254,7 +255,7 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -270,7 +271,7 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
         y : None
             Ignored, present for pipelines.
@@ -282,15 +283,14 @@ class BaseAutoencoder(
             ``r2_score(X, Z, multioutput="variance_weighted")`` with ``Z = reconstruct(X)``, so
             PCA can be measured alike.
         """
-        X = self._check(X)
-        return r2_score(X, reconstructions(self.module_, X), multioutput="variance_weighted")
+        return explained_variance(self.module_, self._check(X))
 
     def score_samples(self, X):
         """Return minus the squared reconstruction error of each row; higher is more normal.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -298,8 +298,7 @@ class BaseAutoencoder(
         scores : ndarray of shape (n_samples,)
             Minus the sum of squared errors over the features, in squared units of the data.
         """
-        X = self._check(X)
-        return -squared_errors(self.module_, X)
+        return -squared_errors(self.module_, self._check(X))
 
     def interpolate(self, a, b, n_steps=10, *, codes=False):
         """Decode points on the segment between the codes of two rows.
@@ -366,10 +365,8 @@ class BaseAutoencoder(
         self.loss_curve_ = curve
         self.validation_loss_curve_ = self.validation_scores_ = None
         self.best_loss_ = best_loss
-        errors = squared_errors(trained.module, X)
-        weight = np.ones(len(X)) if weight is None else weight
-        self.reconstruction_err_ = float(weight @ errors / weight.sum())
-        warn_user(runaway_warning(trained.module, X, errors))
+        self.reconstruction_err_, warning = judged(trained.module, X, weight)
+        warn_user(warning)
 
     def _set_trained(self, trained):
         self._trained = trained
@@ -381,14 +378,14 @@ class BaseAutoencoder(
 
     def _check(self, X):
         check_is_fitted(self)
-        X = checked_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = checked_rows(self, X, reset=False)
         if self.module_.represent is not None:  # there is none of what the loss is not meant for
             self._trained.recipe.check_loss(X)
         return X
 
     def _check_training_data(self, X, sample_weight, recipe, reset):
         """Return the rows of X that count, and their weights of mean 1 or None if all are equal."""
-        X = checked_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+        X = checked_rows(self, X, reset=reset)
         recipe.check(X)
         return counted_rows(X, check_weight(sample_weight, X))
 
@@ -430,6 +427,7 @@ class BaseAutoencoder(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 

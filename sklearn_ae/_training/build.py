@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
-from .loader import ROWS_AT_A_TIME, Batches, Steps, as_tensor
+from .loader import Batches, Steps, as_tensor
 from .module import AutoencoderModule, represented
 from .net import AutoencoderNet
 from .pca import check_scale, moments
 from .random import seeded_construction
 from .recipe import Recipe
 from .step import optimizer_params
+from .tables import ROWS_AT_A_TIME
 
 
 @dataclass

@@ -7,13 +7,14 @@ import torch
 
 from .build import Trained, build_module, build_net, started_module, suit_data
 from .device import single_precision
-from .loader import Rows
+from .loader import Rows, parts_of
 from .module import runaway_rows, squared_errors
 from .monitor import MAX_RESTARTS, Diverged, Monitor
 from .start import start_at_mean
 from .state import arrays_of, load_arrays, progress_of, resume
 from .step import WARM_UP, Stepper
 from .survival import survival_of
+from .tables import range_of
 
 MAX_HELD_OUT = 5000  # rows; more judge no better, and are missing in training
 SIGNIFICANCE = 0.01  # of a gain over PCA on held-out rows; from 0.05 on, chance wins now and then
@@ -184,7 +185,7 @@ def run(net, rows, recipe):
             with survival_of(net, rows, recipe):
                 net.partial_fit(rows)
     except Diverged:
-        low, high = np.nanmin(rows.X), np.nanmax(rows.X)  # the imputer's rows have gaps
+        low, high = range_of(rows.X)
         raise Diverged(
             f"The loss diverged, although learning_rate_init={recipe.learning_rate_init} was "
             f"halved {MAX_RESTARTS} times. Use a smaller learning_rate_init, or rescale X, "
@@ -230,9 +231,13 @@ def is_better_as_mean(recipe, module, held_out, monitor):
     may_return = recipe.init == "pca" and not recipe.is_constrained and held_out is not None
     if not (may_return and hasattr(recipe.loss, "tangent")):
         return False
-    with torch.no_grad():
-        x, weight, *_ = held_out.take(slice(0, len(held_out)))
-        x = x.to(module.offset)
-        values = recipe.loss(module.offset.expand_as(x), x).double()
-    values = values if weight is None else values * weight.to(values)
-    return bool(values.mean() < monitor.best_values_.double().mean())
+    values = [_loss_of_mean(recipe.loss, module, batch) for batch in parts_of(held_out)]
+    return bool(torch.cat(values).mean() < monitor.best_values_.double().mean())
+
+
+@torch.no_grad()
+def _loss_of_mean(loss, module, batch):
+    x, weight, *_ = batch
+    x = x.to(module.offset)
+    values = loss(module.offset.expand_as(x), x).double()
+    return values if weight is None else values * weight.to(values)

@@ -1,4 +1,4 @@
-"""Batches of an in-memory or memory-mapped array, without per-row Python."""
+"""Batches of the rows of an array or a table, without per-row Python."""
 
 from itertools import islice, pairwise
 
@@ -7,8 +7,9 @@ import torch
 from sklearn.utils import gen_batches
 from torch.utils.data import Dataset
 
+from .tables import Table, rows_at_a_time
+
 FEW_ROWS = 64
-ROWS_AT_A_TIME = 4096  # when data passes through a fitted module
 MAX_PREPARED = 2**24  # values that are cast and standardised once; of more a copy might not fit
 ROUND = 50  # steps, after which a training that counts steps is told of
 
@@ -18,7 +19,7 @@ class Rows(Dataset):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Table of shape (n_samples, n_features)
         May be read-only or memory-mapped.
     weight : ndarray of shape (n_samples,) or None
         Weights of all rows of X.
@@ -176,6 +177,16 @@ class Steps(Batches):
         yield from islice(self.batches, n_steps)
 
 
+def parts_of(rows):
+    """Return batches of some rows in their order, as large as memory allows.
+
+    Parameters
+    ----------
+    rows : Rows
+    """
+    return Batches(rows, rows_at_a_time(rows.X) if isinstance(rows.X, Table) else len(rows))
+
+
 def rows_of(rows):
     """Return some rows of an array as an array."""
     return rows.X if rows.index is None else rows.X[rows.index]
@@ -213,18 +224,20 @@ def counted_rows(X, weight):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Table of shape (n_samples, n_features)
     weight : ndarray of shape (n_samples,) or None
 
     Returns
     -------
-    rows : ndarray of shape (n_counted, n_features)
+    rows : ndarray or Table of shape (n_counted, n_features)
     weight : ndarray of shape (n_counted,) or None
     """
     if len(X) <= FEW_ROWS:
-        X, weight = merge_equal_rows(X, weight)
+        X, weight = merge_equal_rows(X[:], weight)
     if weight is None or np.all(weight == weight[0]):
         return X, None
+    if isinstance(X, Table):
+        return X.counted(weight)
     counts = weight > 0
     if not counts.all():
         X, weight = X[counts], weight[counts]
@@ -238,9 +251,9 @@ def mean_over_rows(function, X, weight=None):
     ----------
     function : callable
         Maps rows of X to an array with as many rows.
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Table of shape (n_samples, n_features)
     weight : ndarray of shape (n_samples,) or None, default=None
     """
     weight = np.ones(len(X)) if weight is None else weight
-    batches = gen_batches(len(X), ROWS_AT_A_TIME)
+    batches = gen_batches(len(X), rows_at_a_time(X))
     return sum(weight[rows] @ function(X[rows]) for rows in batches) / weight.sum()

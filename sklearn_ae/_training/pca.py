@@ -5,7 +5,9 @@ from scipy.linalg import eigh
 from sklearn.utils import gen_batches
 from sklearn.utils.extmath import randomized_svd
 
-BATCH_SIZE = 4096  # rows that are copied at a time
+from .sparse_pca import Centred, leading_axes, sparse_moments
+from .tables import SparseTable, is_constant, rows_at_a_time
+
 DOUBTFUL = 1e-6  # deviations, relative to the mean: smaller ones may be rounding
 MAX_DENSE = 2000  # a symmetric matrix of this width takes 32 MB and about a second to decompose
 
@@ -15,7 +17,7 @@ def moments(X, weight=None):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Table of shape (n_samples, n_features)
     weight : ndarray of shape (n_samples,) or None, default=None
 
     Returns
@@ -29,24 +31,35 @@ def moments(X, weight=None):
 
 
 def _moments(X, weight):
-    n = len(X) if weight is None else weight.sum(dtype=np.float64)
-    mean = sum(_weights(weight, rows) @ X[rows] for rows in gen_batches(len(X), BATCH_SIZE)) / n
-    total = sum(
-        _weights(weight, rows) @ np.square(X[rows] - mean).mean(axis=1)
-        for rows in gen_batches(len(X), BATCH_SIZE)
-    )
-    variance = total / n
+    mean, variance = sparse_moments(X, weight) if _is_wide_sparse(X) else _of_batches(X, weight)
     # Rounding leaves constant columns a variance of about (eps * mean)**2.
     rounding = np.square(10 * np.finfo(X.dtype).eps * mean).mean()
     if not np.isfinite(variance):
         return mean, np.inf
-    if variance == 0 and np.ptp(X, axis=0).any():
+    if variance == 0 and not is_constant(X):
         return mean, 0.0
     # The mean of many equal values is off by more, so that the values themselves are asked.
     doubtful = variance < np.square(DOUBTFUL * mean).mean()
-    if variance <= rounding or (doubtful and not np.ptp(X, axis=0).any()):
+    if variance <= rounding or (doubtful and is_constant(X)):
         return mean, 1.0
     return mean, float(np.sqrt(variance))
+
+
+def _of_batches(X, weight):
+    n = len(X) if weight is None else weight.sum(dtype=np.float64)
+    mean = sum(_weights(weight, rows) @ X[rows] for rows in _batches(X)) / n
+    total = sum(
+        _weights(weight, rows) @ np.square(X[rows] - mean).mean(axis=1) for rows in _batches(X)
+    )
+    return mean, total / n
+
+
+def _batches(X):
+    return gen_batches(len(X), rows_at_a_time(X))
+
+
+def _is_wide_sparse(X):
+    return isinstance(X, SparseTable) and X.shape[1] > MAX_DENSE
 
 
 def check_scale(scale, dtype):
@@ -90,22 +103,34 @@ def principal_axes(X, mean, n_axes, weight=None, random_state=None):
     n_axes = min(n_axes, n_features)
     if n_features <= MAX_DENSE and n_features <= n_samples:
         covariance = 0.0
-        for rows in gen_batches(n_samples, BATCH_SIZE):
+        for rows in _batches(X):
             centred = X[rows] - mean
             covariance = covariance + (centred.T * _weights(weight, rows)) @ centred
         axes = _leading_eigenvectors(covariance, n_axes).T
     else:
-        centred = (X - mean) * np.sqrt(_weights(weight, slice(0, n_samples)))[:, None]
-        if n_samples <= MAX_DENSE:
-            axes = _leading_eigenvectors(centred @ centred.T, min(n_axes, n_samples)).T @ centred
-        else:
-            axes = randomized_svd(centred, n_axes, random_state=random_state)[2]
+        find = _axes_of_sparse_rows if isinstance(X, SparseTable) else _axes_of_rows
+        axes = find(X, mean, n_axes, weight, random_state)
         # The rows may be fewer than asked for: QR finds orthonormal ones for the rows of zeros.
         padded = np.zeros((n_axes, n_features))
         padded[: len(axes)] = axes
         axes = np.linalg.qr(padded.T)[0].T
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1, keepdims=True), axis=1)
     return axes * np.where(largest < 0, -1, 1)
+
+
+def _axes_of_rows(X, mean, n_axes, weight, random_state):
+    centred = (X - mean) * np.sqrt(_weights(weight, slice(0, len(X))))[:, None]
+    if len(X) <= MAX_DENSE:
+        return _leading_eigenvectors(centred @ centred.T, min(n_axes, len(X))).T @ centred
+    return randomized_svd(centred, n_axes, random_state=random_state)[2]
+
+
+def _axes_of_sparse_rows(X, mean, n_axes, weight, random_state):
+    centred = Centred(X, mean, weight)
+    if len(X) <= MAX_DENSE:
+        vectors = _leading_eigenvectors(centred.gram(), min(n_axes, len(X)))
+        return centred.product_from_left(vectors.T)
+    return leading_axes(centred, n_axes, random_state)
 
 
 def frame_of(codes, weight=None):
@@ -141,7 +166,7 @@ def variances_along(X, axes, weight=None):
     variances : ndarray of shape (n_axes,)
     """
     weight = _weights(weight, slice(0, len(X)))
-    along = np.vstack([X[rows] @ axes.T for rows in gen_batches(len(X), BATCH_SIZE)])
+    along = np.vstack([X[rows] @ axes.T for rows in _batches(X)])
     return np.average(
         np.square(along - np.average(along, axis=0, weights=weight)), axis=0, weights=weight
     )

@@ -8,8 +8,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from ..._data import checked_rows
 from ..._state import checked_state, stamped
 from ..._training.pca import check_scale, moments
 from ..._validation import is_whole, unchanged_on_error, warn_user
@@ -214,8 +215,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data, which may hold outliers.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data, which may hold outliers. All of it is made dense, in float64.
         y : None
             Ignored, present for pipelines.
 
@@ -230,7 +231,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             If X or a parameter cannot be used. A fitted estimator stays as it was.
         """
         with unchanged_on_error(self):
-            X = validate_data(self, X, dtype=np.float64)
+            X = checked_rows(self, X, reset=True, dtype=np.float64)[:]
             check_scale(moments(X)[1], X.dtype)
             random_state = check_random_state(self.random_state)
             scores, deviations = self._learn(X, random_state)
@@ -249,7 +250,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -265,7 +266,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -280,7 +281,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -301,7 +302,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             New rows. Rows of the training data are judged too leniently or too harshly.
 
         Returns
@@ -319,7 +320,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -329,15 +330,14 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             is normal for its feature: the standard deviation of this distance, judged by the two
             thirds of the rows held out in which it is smallest. None is negative.
         """
-        X = self._check(X)
-        return np.abs(self._normal.deviations(X)) / self._error_scale
+        return np.abs(self._normal.deviations(self._check(X)[:])) / self._error_scale
 
     def explain(self, X, top=3):
         """Return the features of each row that are to blame most.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
         top : int, default=3
             How many features per row; fewer if there are not so many.
@@ -356,9 +356,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             If `top` is not a positive integer.
         """
         rows = X.index if isinstance(X, pd.DataFrame) else None
-        X = self._check(X)
         if not is_whole(top):
             raise ValueError(f"top={top!r} must be an integer of at least 1: how many features.")
+        X = self._check(X)[:]
         deviations = self._normal.deviations(X)
         errors = np.abs(deviations) / self._error_scale
         expected = X - deviations / np.sqrt(self._normal.precision.diagonal) * self.scale_
@@ -406,7 +406,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     def _check(self, X):
         check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False)
+        return checked_rows(self, X, reset=False, dtype=np.float64)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _learn(self, X, random_state):
         """Learn from X what normal rows are like; return scores and deviations as of new rows."""
@@ -414,28 +419,24 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         n_held_out = number_held_out(len(X), self.calibration_fraction)
         self._normal = self._learned_from(X[order[n_held_out:]], random_state)
         if n_held_out > 0:
-            return self._judge(self._normal, X[order[:n_held_out]])
+            return self._normal.judged(X[order[:n_held_out]], self.measure)
         if self.calibration_fraction == "auto" and len(X) >= FEW_ROWS:
             return self._cross_fitted(X, order, random_state)
-        return self._judge(self._normal, X)
+        return self._normal.judged(X, self.measure)
 
     def _cross_fitted(self, X, order, random_state):
         """Return scores and deviations of all rows, each by a fit to the others."""
         n_folds = min(max(ceil(ROWS_OF_FITS / len(X)), MIN_FOLDS), len(X))
-        judged = [
-            self._judge(self._learned_from(np.delete(X, fold, axis=0), random_state), X[fold])
-            for fold in np.array_split(order, n_folds)
-        ]
+        judged = []
+        for fold in np.array_split(order, n_folds):
+            normal = self._learned_from(np.delete(X, fold, axis=0), random_state)
+            judged.append(normal.judged(X[fold], self.measure))
         scores, deviations = (np.concatenate(parts) for parts in zip(*judged, strict=True))
         return no_stricter(scores, self._score(X)), deviations
 
     def _learned_from(self, X, random_state):
-        return NormalRows(
-            seeded_autoencoder(self.autoencoder, self.n_features_in_, random_state), self.trim
-        ).learn(X, random_state)
-
-    def _judge(self, normal, X):
-        return -normal.outlyingness(X, self.measure), normal.deviations(X)
+        autoencoder = seeded_autoencoder(self.autoencoder, self.n_features_in_, random_state)
+        return NormalRows(autoencoder, self.trim).learn(X, random_state)
 
     def _score(self, X):
         """Return minus the outlyingness of rows."""
