@@ -385,7 +385,7 @@ class BaseAutoencoder(
 
     def _check_training_data(self, X, sample_weight, recipe, reset):
         """Return the rows of X that count, and their weights of mean 1 or None if all are equal."""
-        X = checked_rows(self, X, reset=reset)
+        X = checked_rows(self, X, reset, to_learn=True)
         recipe.check(X)
         return counted_rows(X, check_weight(sample_weight, X))
 

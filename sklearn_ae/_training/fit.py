@@ -5,6 +5,7 @@ from math import ceil
 import numpy as np
 import torch
 
+from .blocks import BlockTable
 from .build import Trained, build_module, build_net, started_module, suit_data
 from .device import single_precision
 from .loader import Rows, parts_of
@@ -13,6 +14,7 @@ from .monitor import MAX_RESTARTS, Diverged, Monitor
 from .start import start_at_mean
 from .state import arrays_of, load_arrays, progress_of, resume
 from .step import WARM_UP, Stepper
+from .streaming import all_rows, representative, split_stream
 from .survival import survival_of
 from .tables import range_of
 
@@ -50,11 +52,11 @@ def train(recipe, X, weight, seed, tasks=None, before=None):
     is_pca = before is None and is_better_as_pca(recipe, monitor, module, X)
     is_mean = before is None and is_better_as_mean(recipe, module, held_out, monitor)
     if is_pca or is_mean:
-        recipe.start(module, Rows(X, weight), seed)
+        recipe.start(module, all_rows(X, weight).to_start_from(), seed)
         if is_mean:
             start_at_mean(module, recipe.loss)
     else:
-        recipe.finish(module, X, weight)
+        recipe.finish(module, *representative(X, weight))
     return Trained(module, net, recipe, seed, loop, is_pca or is_mean)
 
 
@@ -74,7 +76,7 @@ def train_one_pass(recipe, X, weight, seed, before=None):
     -------
     trained : Trained
     """
-    rows = Rows(X, weight)
+    rows = all_rows(X, weight)
     if before is None:
         module = started_module(recipe, X, weight, rows, seed)
     else:
@@ -111,7 +113,7 @@ def split(recipe, X, weight, seed):
     n_held_out = max(ceil(fraction * n_samples), min(8, n_samples // 4))
     n_held_out = min(n_held_out, MAX_HELD_OUT)
     if stopping is False or (stopping == "auto" and n_samples == 1):
-        return Rows(X, weight), None
+        return all_rows(X, weight), None
     if n_held_out >= n_samples:
         raise ValueError(
             f"early_stopping={stopping} with validation_fraction="
@@ -119,6 +121,8 @@ def split(recipe, X, weight, seed):
             "and leaves none to train on. Use a smaller validation_fraction, or "
             "early_stopping=False."
         )
+    if isinstance(X, BlockTable):
+        return split_stream(X, weight, n_held_out, seed)
     order = np.random.RandomState(seed).permutation(n_samples)
     return Rows(X, weight, order[n_held_out:]), Rows(X, weight, order[:n_held_out])
 
@@ -212,6 +216,7 @@ def is_better_as_pca(recipe, monitor, module, X):
     if recipe.init != "pca" or recipe.is_constrained or not monitor.has_held_out_:
         return False
     in_vain = bool(monitor.p_value() > SIGNIFICANCE)
+    X, _ = representative(X, None)
     return in_vain or len(runaway_rows(module, X, squared_errors(module, X))) > 0
 
 

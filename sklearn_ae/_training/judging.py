@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.metrics import r2_score
 
-from .module import reconstructions, runaway_warning, squared_errors
-from .tables import VALUES_AT_A_TIME, Table
+from .module import reconstructions, runaway_rows, squared_errors
+from .tables import VALUES_AT_A_TIME, Table, pieces_of
 
 
 def explained_variance(module, X):
@@ -48,6 +48,21 @@ def judged(module, X, weight):
     error : float
     warning : str or None
     """
-    errors = squared_errors(module, X)
-    weight = np.ones(len(X)) if weight is None else weight
-    return float(weight @ errors / weight.sum()), runaway_warning(module, X, errors)
+    total, n_runaway, largest, n_done = 0.0, 0, 0.0, 0
+    for rows in pieces_of(X):
+        errors = squared_errors(module, rows)
+        its_weight = np.ones(len(rows)) if weight is None else weight[n_done : n_done + len(rows)]
+        total += its_weight @ errors
+        n_runaway += len(runaway_rows(module, rows, errors))
+        largest = max(largest, errors.max())
+        n_done += len(rows)
+    error = float(total / (len(X) if weight is None else weight.sum()))
+    return error, None if n_runaway == 0 else _warning(n_runaway, len(X), largest)
+
+
+def _warning(n_runaway, n_rows, largest):
+    return (
+        f"{n_runaway} of {n_rows} rows are reconstructed far from all data (squared errors up "
+        f"to {largest:.3g}), although the rows that decide look fine. Do not use this model "
+        "for rows like them. Use a smaller learning_rate_init, more alpha, or rescale X."
+    )

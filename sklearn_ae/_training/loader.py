@@ -65,6 +65,24 @@ class Rows(Dataset):
             return as_tensor(self.X[positions]), weight, *guide
         return as_tensor(self.X.take(positions, axis=0)), weight, *guide  # faster than X[positions]
 
+    def parts(self, slices, generator=None):
+        """Yield the rows at some slices, of a new order if there is a generator and more than one.
+
+        Parameters
+        ----------
+        slices : list of slice
+        generator : torch.Generator or None, default=None
+        """
+        order = None
+        if generator is not None and len(slices) > 1:
+            order = torch.randperm(len(self), generator=generator).numpy()
+        for rows in slices:
+            yield self.take(rows if order is None else order[rows])
+
+    def to_start_from(self):
+        """Return rows that a training can start from, in memory as far as data are."""
+        return self
+
 
 class PreparedRows(Rows):
     """The same rows, as tensors that a step takes as they are; a batch lasts until the next one.
@@ -135,11 +153,7 @@ class Batches:
         return len(self.slices)
 
     def __iter__(self):
-        order = None
-        if self.generator is not None and len(self) > 1:
-            order = torch.randperm(len(self.dataset), generator=self.generator).numpy()
-        for rows in self.slices:
-            yield self.dataset.take(rows if order is None else order[rows])
+        yield from self.dataset.parts(self.slices, self.generator)
 
 
 class Steps(Batches):
@@ -254,6 +268,8 @@ def mean_over_rows(function, X, weight=None):
     X : ndarray or Table of shape (n_samples, n_features)
     weight : ndarray of shape (n_samples,) or None, default=None
     """
-    weight = np.ones(len(X)) if weight is None else weight
-    batches = gen_batches(len(X), rows_at_a_time(X))
-    return sum(weight[rows] @ function(X[rows]) for rows in batches) / weight.sum()
+    total, n = 0.0, len(X) if weight is None else weight.sum()
+    for rows in gen_batches(len(X), rows_at_a_time(X)):
+        here = np.ones(rows.stop - rows.start) if weight is None else weight[rows]
+        total = total + here @ function(X[rows])
+    return total / n

@@ -267,18 +267,6 @@ def runaway_rows(module, X, errors):
     return suspects[~(errors[suspects] <= RUNAWAY**2 * (size + apart))]
 
 
-def runaway_warning(module, X, errors):
-    """Return what to warn of if rows have run away, or None; as for `runaway_rows`."""
-    runaway = runaway_rows(module, X, errors)
-    if len(runaway) == 0:
-        return None
-    return (
-        f"{len(runaway)} of {len(X)} rows are reconstructed far from all data (squared errors up "
-        f"to {errors.max():.3g}), although the rows that decide look fine. Do not use this model "
-        "for rows like them. Use a smaller learning_rate_init, more alpha, or rescale X."
-    )
-
-
 def share_weights(encoder, decoder):
     """Whether two modules have a parameter in common, as tied ones do.
 

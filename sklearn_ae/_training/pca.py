@@ -5,6 +5,7 @@ from scipy.linalg import eigh
 from sklearn.utils import gen_batches
 from sklearn.utils.extmath import randomized_svd
 
+from .blocks import BlockTable
 from .sparse_pca import Centred, leading_axes, sparse_moments
 from .tables import SparseTable, is_constant, rows_at_a_time
 
@@ -31,7 +32,7 @@ def moments(X, weight=None):
 
 
 def _moments(X, weight):
-    mean, variance = sparse_moments(X, weight) if _is_wide_sparse(X) else _of_batches(X, weight)
+    mean, variance = _mean_and_variance(X, weight)
     # Rounding leaves constant columns a variance of about (eps * mean)**2.
     rounding = np.square(10 * np.finfo(X.dtype).eps * mean).mean()
     if not np.isfinite(variance):
@@ -45,7 +46,11 @@ def _moments(X, weight):
     return mean, float(np.sqrt(variance))
 
 
-def _of_batches(X, weight):
+def _mean_and_variance(X, weight):
+    if isinstance(X, BlockTable) and weight is None:
+        return X.census.mean, X.census.variance.mean()
+    if isinstance(X, SparseTable) and X.shape[1] > MAX_DENSE:
+        return sparse_moments(X, weight)
     n = len(X) if weight is None else weight.sum(dtype=np.float64)
     mean = sum(_weights(weight, rows) @ X[rows] for rows in _batches(X)) / n
     total = sum(
@@ -56,10 +61,6 @@ def _of_batches(X, weight):
 
 def _batches(X):
     return gen_batches(len(X), rows_at_a_time(X))
-
-
-def _is_wide_sparse(X):
-    return isinstance(X, SparseTable) and X.shape[1] > MAX_DENSE
 
 
 def check_scale(scale, dtype):

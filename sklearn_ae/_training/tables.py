@@ -67,6 +67,10 @@ class Table(ABC):
         weight : ndarray of shape (n_samples,)
         """
 
+    @abstractmethod
+    def check(self):
+        """Raise ValueError if there are values that cannot be learned from."""
+
     def take(self, positions, axis=0):
         """Return the rows at some positions."""
         return self[positions]
@@ -127,6 +131,9 @@ class SparseTable(Table):
         table = self if counts.all() else SparseTable(self.matrix[counts])
         weight = weight[counts]
         return table, weight / weight.mean()
+
+    def check(self):
+        """Do nothing: all values have been looked at before."""
 
     def column_sums(self, weight=None):
         """Return the weighted sum of each column, in float64.

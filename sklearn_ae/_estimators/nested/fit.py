@@ -8,11 +8,12 @@ import torch
 
 from ..._training.build import Trained, build_module, build_net, started_module
 from ..._training.fit import continued_module, is_better_as_pca, monitor_of, run, split
-from ..._training.loader import Rows, mean_over_rows
+from ..._training.loader import mean_over_rows
 from ..._training.module import in_batches
 from ..._training.pca import variances_along
 from ..._training.start import axes_of_units
 from ..._training.step import Stepper
+from ..._training.streaming import all_rows
 from .prefixes import keep_first_units, shares_of_widths, shares_with_whole
 
 
@@ -48,7 +49,7 @@ def train_nested(recipe, X, weight, seed, tasks=None):
     run(first, rows, recipe)
     is_pca = is_better_as_pca(recipe, first.monitor, wide, X)
     if is_pca:
-        recipe.start(wide, rows, seed)
+        recipe.start(wide, rows.to_start_from(), seed)
     curve = reconstruction_curve(wide, rows if held_out is None else held_out)
     n_components = chosen_components(recipe.asked, curve, X.shape[1])
     shares = shares_with_whole(n_components)
@@ -63,7 +64,7 @@ def train_nested(recipe, X, weight, seed, tasks=None):
         is_pca = is_pca and is_better_as_pca(recipe, second.monitor, narrow, X)
         second.monitor.put_in_front(first.monitor)
     if is_pca:
-        recipe.start(narrow, Rows(X, weight), seed)
+        recipe.start(narrow, all_rows(X, weight).to_start_from(), seed)
     return Trained(narrow, second, recipe, seed, loop, is_pca), curve
 
 
@@ -82,7 +83,7 @@ def train_nested_on(recipe, X, weight, seed, tasks, before):
 
 def unexplained_by_pca(module, n_components, rows, seed):
     """Return the share of the variance that 1, 2, ... principal components leave."""
-    n_features = len(module.offset)
+    n_features, rows = len(module.offset), rows.to_start_from()
     axes = axes_of_units(module, min(n_components, n_features), rows, seed).numpy()
     variances = variances_along(rows.X, axes, rows.weights())
     explained = np.cumsum(variances) / (n_features * module.scale.item() ** 2)
