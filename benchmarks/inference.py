@@ -29,7 +29,7 @@ from sklearn.utils import gen_batches
 from training import machine
 
 from sklearn_ae import AutoencoderTransformer
-from sklearn_ae._training.loader import ROWS_AT_A_TIME
+from sklearn_ae._training.tables import ROWS_AT_A_TIME
 
 HIDDEN, N_COMPONENTS = (128,), 10
 

@@ -13,18 +13,19 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from ._constraints import FEW_COMPONENTS, SHARED
-from ._error_hints import check_names, check_nested, check_values, checked_data
+from ._data import checked_rows
+from ._error_hints import check_names, check_nested, check_values
 from ._interpolation import decoded_path, segment
 from ._onnx_graph import METHODS, Graph
 from ._state import checked_state, stamped
 from ._summary import summary_of, with_summary
 from ._training.fit import train, train_one_pass
-from ._training.module import in_batches, reconstructions, runaway_warning, squared_errors
+from ._training.judging import explained_variance, judged
+from ._training.module import in_batches, reconstructions, squared_errors
 from ._training.random import borrowed_global_state
 from ._training.ranks import together
 from ._training.recipe import Recipe
@@ -88,7 +89,7 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data.
         y : None
             Ignored, present for pipelines.
@@ -141,7 +142,7 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The next rows.
         y : None
             Ignored, present for pipelines.
@@ -184,7 +185,7 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -229,7 +230,7 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -245,7 +246,7 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
         y : None
             Ignored, present for pipelines.
@@ -258,7 +259,7 @@ class BaseAutoencoder(
             PCA can be measured alike.
         """
         X = self._check(X)
-        return r2_score(X, reconstructions(self.module_, X), multioutput="variance_weighted")
+        return explained_variance(self.module_, X)
 
     def feature_scores(self, X: ArrayLike) -> np.ndarray | pd.Series:
         """Return the share of the variance of each column that the reconstruction explains.
@@ -275,7 +276,7 @@ class BaseAutoencoder(
             variances of the columns, is `score`.
         """
         X = self._check(X)
-        r2 = r2_score(X, reconstructions(self.module_, X), multioutput="raw_values")
+        r2 = explained_variance(self.module_, X, multioutput="raw_values")
         names = getattr(self, "feature_names_in_", None)
         return r2 if names is None else pd.Series(r2, index=names, name="r2")
 
@@ -284,7 +285,7 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -363,10 +364,8 @@ class BaseAutoencoder(
         self.loss_curve_ = curve
         self.validation_loss_curve_ = self.validation_scores_ = None
         self.best_loss_ = best_loss
-        errors = squared_errors(trained.module, X)
-        weight = np.ones(len(X)) if weight is None else weight
-        self.reconstruction_err_ = float(here().mean(weight @ errors / weight.sum(), weight.sum()))
-        warn_user(runaway_warning(trained.module, X, errors))
+        self.reconstruction_err_, warning = judged(trained.module, X, weight)
+        warn_user(warning)
 
     def _set_trained(self, trained):
         self._trained = trained
@@ -378,7 +377,7 @@ class BaseAutoencoder(
 
     def _check(self, X):
         check_is_fitted(self)
-        X = checked_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = checked_rows(self, X, reset=False)
         if self.module_.represent is not None:  # there is none of what the loss is not meant for
             self._trained.recipe.check_loss(X)
         return X
@@ -386,7 +385,7 @@ class BaseAutoencoder(
     def _check_training_data(self, X, sample_weight, recipe, reset):
         """Return the rows of X that count, and their weights of mean 1 or None if all are equal."""
         with here().agreeing():
-            X = checked_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+            X = checked_rows(self, X, reset, to_learn=True)
             recipe.check(X)
             weight = check_weight(sample_weight, X)
         return here().counted(X, weight)
@@ -437,6 +436,7 @@ class BaseAutoencoder(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 

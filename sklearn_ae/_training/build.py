@@ -6,13 +6,15 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
-from .loader import ROWS_AT_A_TIME, Batches, Steps, as_tensor
+from .loader import Batches, Steps, as_tensor
 from .module import AutoencoderModule, represented
 from .net import AutoencoderNet
 from .pca import check_scale, moments
 from .random import seeded_construction
 from .recipe import Recipe
 from .step import optimizer_params
+from .streaming import representative
+from .tables import ROWS_AT_A_TIME
 from .world import here
 
 
@@ -95,7 +97,7 @@ def started_module(recipe, X, weight, rows, seed):
     module.offset.copy_(torch.from_numpy(mean))
     module.scale.fill_(scale)
     suit_data(module, recipe.loss, X, weight)
-    recipe.start(module, rows, seed)
+    recipe.start(module, rows.to_start_from(), seed)
     here().agree(module)
     return module
 
@@ -111,7 +113,8 @@ def suit_data(module, loss, X, weight):
     weight : ndarray of shape (n_samples,) or None
     """
     if module.represent is not None:
-        mean, scale = moments(represented(module, X), weight)
+        some, its_weight = representative(X, weight)
+        mean, scale = moments(represented(module, some), its_weight)
         module.seen_offset.copy_(torch.from_numpy(mean))
         module.seen_scale.fill_(scale)
     if module.is_bounded:

@@ -5,15 +5,19 @@ from math import ceil
 import numpy as np
 import torch
 
+from .blocks import BlockTable
 from .build import Trained, build_module, build_net, started_module, suit_data
 from .device import single_precision
+from .loader import parts_of
 from .module import runaway_rows, squared_errors
 from .monitor import MAX_RESTARTS, Diverged, Monitor
 from .progress import say
 from .start import start_at_mean
 from .state import arrays_of, load_arrays, progress_of, resume
 from .step import WARM_UP, Stepper
+from .streaming import representative, split_stream
 from .survival import survival_of
+from .tables import range_of
 from .world import here
 
 MAX_HELD_OUT = 5000  # rows; more judge no better, and are missing in training
@@ -51,11 +55,11 @@ def train(recipe, X, weight, seed, tasks=None, before=None):
     is_mean = before is None and is_better_as_mean(recipe, module, held_out, monitor)
     if is_pca or is_mean:
         say(recipe, "Training did not help on held-out rows: back to PCA." * is_pca)
-        recipe.start(module, here().rows(X, weight), seed)
+        recipe.start(module, here().rows(X, weight).to_start_from(), seed)
         if is_mean:
             start_at_mean(module, recipe.loss)
     else:
-        recipe.finish(module, X, weight)
+        recipe.finish(module, *representative(X, weight))
     return Trained(module, net, recipe, seed, loop, is_pca or is_mean)
 
 
@@ -121,6 +125,8 @@ def split(recipe, X, weight, seed):
             "and leaves none to train on. Use a smaller validation_fraction, or "
             "early_stopping=False."
         )
+    if isinstance(X, BlockTable):
+        return split_stream(X, weight, n_held_out, seed)
     order = np.random.RandomState(seed).permutation(n_samples)
     parts = order[n_held_out:], order[:n_held_out]
     return tuple(world.rows(X, weight, part) for part in parts)
@@ -188,7 +194,7 @@ def run(net, rows, recipe):
             with survival_of(net, rows, recipe):
                 net.partial_fit(rows)
     except Diverged:
-        low, high = np.nanmin(rows.X), np.nanmax(rows.X)  # the imputer's rows have gaps
+        low, high = range_of(rows.X)
         raise Diverged(
             f"The loss diverged, although learning_rate_init={recipe.learning_rate_init} was "
             f"halved {MAX_RESTARTS} times. Use a smaller learning_rate_init, or rescale X, "
@@ -215,6 +221,7 @@ def is_better_as_pca(recipe, monitor, module, X):
     if recipe.init != "pca" or recipe.is_constrained or not monitor.has_held_out_:
         return False
     in_vain = bool(monitor.p_value() > SIGNIFICANCE)
+    X, _ = representative(X, None)
     return in_vain or here().sum(len(runaway_rows(module, X, squared_errors(module, X)))) > 0
 
 
@@ -234,9 +241,14 @@ def is_better_as_mean(recipe, module, held_out, monitor):
     may_return = recipe.init == "pca" and not recipe.is_constrained and held_out is not None
     if not (may_return and hasattr(recipe.loss, "tangent")):
         return False
-    with torch.no_grad():
-        x, weight, *_ = held_out.take(slice(0, len(held_out)))
-        x = x.to(module.offset)
-        values = recipe.loss(module.offset.expand_as(x), x).double()
-    values = values if weight is None else values * weight.to(values)
-    return bool(here().concat(values).mean() < monitor.best_values_.double().mean())
+    values = [_loss_of_mean(recipe.loss, module, batch) for batch in parts_of(held_out)]
+    values = here().concat(torch.cat(values))
+    return bool(values.mean() < monitor.best_values_.double().mean())
+
+
+@torch.no_grad()
+def _loss_of_mean(loss, module, batch):
+    x, weight, *_ = batch
+    x = x.to(module.offset)
+    values = loss(module.offset.expand_as(x), x).double()
+    return values if weight is None else values * weight.to(values)

@@ -1,4 +1,4 @@
-"""Batches of an in-memory or memory-mapped array, without per-row Python."""
+"""Batches of the rows of an array or a table, without per-row Python."""
 
 from itertools import islice, pairwise
 
@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from .tables import Table, rows_at_a_time
+
 FEW_ROWS = 64
-ROWS_AT_A_TIME = 4096  # when data passes through a fitted module
 MAX_PREPARED = 2**24  # values that are cast and standardised once; of more a copy might not fit
 ROUND = 50  # steps, after which a training that counts steps is told of
 
@@ -17,7 +18,7 @@ class Rows(Dataset):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Table of shape (n_samples, n_features)
         May be read-only or memory-mapped.
     weight : ndarray of shape (n_samples,) or None
         Weights of all rows of X.
@@ -62,6 +63,24 @@ class Rows(Dataset):
         if isinstance(positions, slice):
             return as_tensor(self.X[positions]), weight, *guide
         return as_tensor(self.X.take(positions, axis=0)), weight, *guide  # faster than X[positions]
+
+    def parts(self, slices, generator=None):
+        """Yield the rows at some slices, of a new order if there is a generator and more than one.
+
+        Parameters
+        ----------
+        slices : list of slice
+        generator : torch.Generator or None, default=None
+        """
+        order = None
+        if generator is not None and len(slices) > 1:
+            order = torch.randperm(len(self), generator=generator).numpy()
+        for rows in slices:
+            yield self.take(rows if order is None else order[rows])
+
+    def to_start_from(self):
+        """Return rows that a training can start from, in memory as far as data are."""
+        return self
 
 
 class PreparedRows(Rows):
@@ -133,11 +152,7 @@ class Batches:
         return len(self.slices)
 
     def __iter__(self):
-        order = None
-        if self.generator is not None and len(self) > 1:
-            order = torch.randperm(len(self.dataset), generator=self.generator).numpy()
-        for rows in self.slices:
-            yield self.dataset.take(rows if order is None else order[rows])
+        yield from self.dataset.parts(self.slices, self.generator)
 
 
 class Steps(Batches):
@@ -173,6 +188,16 @@ class Steps(Batches):
         n_steps = min(self.n_per_round, self.n_left)
         self.n_left -= n_steps
         yield from islice(self.batches, n_steps)
+
+
+def parts_of(rows):
+    """Return batches of some rows in their order, as large as memory allows.
+
+    Parameters
+    ----------
+    rows : Rows
+    """
+    return Batches(rows, rows_at_a_time(rows.X) if isinstance(rows.X, Table) else len(rows))
 
 
 def rows_of(rows):
@@ -212,18 +237,20 @@ def counted_rows(X, weight):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Table of shape (n_samples, n_features)
     weight : ndarray of shape (n_samples,) or None
 
     Returns
     -------
-    rows : ndarray of shape (n_counted, n_features)
+    rows : ndarray or Table of shape (n_counted, n_features)
     weight : ndarray of shape (n_counted,) or None
     """
     if len(X) <= FEW_ROWS:
-        X, weight = merge_equal_rows(X, weight)
+        X, weight = merge_equal_rows(X[:], weight)
     if weight is None or np.all(weight == weight[0]):
         return X, None
+    if isinstance(X, Table):
+        return X.counted(weight)
     counts = weight > 0
     if not counts.all():
         X, weight = X[counts], weight[counts]

@@ -5,10 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from sklearn.utils import gen_batches
 from torch import Tensor, nn
 
 from .device import threads_for
-from .loader import ROWS_AT_A_TIME, as_tensor
+from .loader import as_tensor
+from .tables import ROWS_AT_A_TIME, Table, pieces_of, rows_at_a_time
 
 RUNAWAY = 100  # times its distance to the mean that a row may be off, and that of a typical row
 
@@ -142,7 +144,7 @@ def in_batches(function, array, module, *shape):
     ----------
     function : callable
         Passes rows through a module.
-    array : ndarray of shape (n_rows, ...)
+    array : ndarray of shape (n_rows, ...), or Table
     module : AutoencoderModule
         Computes in its dtype, on its device, and with as many threads as the work is worth.
     *shape : int
@@ -155,11 +157,14 @@ def in_batches(function, array, module, *shape):
     n_rows, dtype, device = len(array), module.dtype, module.offset.device
     out = np.empty((n_rows, *shape), dtype)
     work = min(n_rows, ROWS_AT_A_TIME) * module.n_weights
+    n_done = 0
     with torch.inference_mode(), threads_for(work):
-        for start in range(0, n_rows, ROWS_AT_A_TIME):  # gen_batches costs as much as one row
-            rows = slice(start, start + ROWS_AT_A_TIME)
-            x = as_tensor(array[rows].astype(dtype, copy=False)).to(device)
-            out[rows] = function(x).cpu().numpy()
+        for piece in pieces_of(array):
+            for start in range(0, len(piece), ROWS_AT_A_TIME):  # gen_batches costs as much as a row
+                rows = piece[start : start + ROWS_AT_A_TIME]
+                x = as_tensor(rows.astype(dtype, copy=False)).to(device)
+                out[n_done : n_done + len(rows)] = function(x).cpu().numpy()
+                n_done += len(rows)
     return out
 
 
@@ -169,16 +174,20 @@ def represented(module, X):
     Parameters
     ----------
     module : AutoencoderModule
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Table of shape (n_samples, n_features)
 
     Returns
     -------
-    seen : ndarray of shape (n_samples, n_features)
+    seen : ndarray or Table of shape (n_samples, n_features)
         X itself, if there is no such thing.
     """
     if module.represent is None:
         return X
-    return in_batches(module.represent, X, module, X.shape[1])
+
+    def represent(rows):
+        return in_batches(module.represent, rows, module, X.shape[1])
+
+    return X.mapped(represent) if isinstance(X, Table) else represent(X)
 
 
 def codes_of(module, X):
@@ -187,7 +196,7 @@ def codes_of(module, X):
     Parameters
     ----------
     module : AutoencoderModule
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Table of shape (n_samples, n_features)
 
     Returns
     -------
@@ -204,7 +213,7 @@ def reconstructions(module, X):
     Parameters
     ----------
     module : AutoencoderModule
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Table of shape (n_samples, n_features)
 
     Returns
     -------
@@ -219,7 +228,7 @@ def squared_errors(module, X):
     Parameters
     ----------
     module : AutoencoderModule
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Table of shape (n_samples, n_features)
 
     Returns
     -------
@@ -240,7 +249,7 @@ def runaway_rows(module, X, errors):
     Parameters
     ----------
     module : AutoencoderModule
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Table of shape (n_samples, n_features)
     errors : ndarray of shape (n_samples,)
         From `squared_errors`.
 
@@ -251,20 +260,11 @@ def runaway_rows(module, X, errors):
     size = len(module.offset) * module.scale.item() ** 2  # mean squared distance to the mean
     errors = errors.astype(np.float64)  # the limits of single precision are near
     suspects = np.flatnonzero(~(errors <= RUNAWAY**2 * size))
-    apart = np.square(X[suspects] - module.offset.cpu().double().numpy()).sum(axis=1)
+    centre = module.offset.cpu().double().numpy()
+    apart = np.empty(len(suspects))
+    for some in gen_batches(len(suspects), rows_at_a_time(X)):
+        apart[some] = np.square(X[suspects[some]] - centre).sum(axis=1)
     return suspects[~(errors[suspects] <= RUNAWAY**2 * (size + apart))]
-
-
-def runaway_warning(module, X, errors):
-    """Return what to warn of if rows have run away, or None; as for `runaway_rows`."""
-    runaway = runaway_rows(module, X, errors)
-    if len(runaway) == 0:
-        return None
-    return (
-        f"{len(runaway)} of {len(X)} rows are reconstructed far from all data (squared errors up "
-        f"to {errors.max():.3g}), although the rows that decide look fine. Do not use this model "
-        "for rows like them. Use a smaller learning_rate_init, more alpha, or rescale X."
-    )
 
 
 def share_weights(encoder, decoder):

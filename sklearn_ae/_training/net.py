@@ -8,9 +8,10 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 
 from .device import threads_for
-from .loader import MAX_PREPARED, Batches, PreparedRows, Rows, Steps
+from .loader import MAX_PREPARED, Batches, PreparedRows, Rows, Steps, parts_of
 from .progress import ProgressLines
 from .shared_rows import SharedRows
+from .tables import Table
 from .world import here
 from .written_out import says, written_out
 
@@ -55,6 +56,12 @@ class AutoencoderNet(NeuralNet):
             word = "round" if self.iterator_train is Steps else "epoch"
             callbacks.append(("print_log", ProgressLines(word)))
         return callbacks
+
+    def get_iterator(self, dataset, training=False):
+        iterator = super().get_iterator(dataset, training)
+        if not training and isinstance(getattr(dataset, "X", None), Table):
+            return parts_of(dataset)  # a batch of wide rows would not fit in memory
+        return iterator
 
     def get_dataset(self, X, y=None):
         return X if isinstance(X, Rows) else Rows(X)

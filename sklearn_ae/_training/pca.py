@@ -5,10 +5,11 @@ from scipy.linalg import eigh
 from sklearn.utils import gen_batches
 from sklearn.utils.extmath import randomized_svd
 
-from .loader import ROWS_AT_A_TIME
+from .blocks import BlockTable
+from .sparse_pca import Centred, leading_axes, sparse_moments
+from .tables import SparseTable, Table, is_constant, rows_at_a_time
 from .world import here
 
-BATCH_SIZE = 4096  # rows that are copied at a time
 DOUBTFUL = 1e-6  # deviations, relative to the mean: smaller ones may be rounding
 OVERSAMPLED, POWER_ITER = 10, 7  # of a block power iteration, as scikit-learn has them
 MAX_DENSE = 2000  # a symmetric matrix of this width takes 32 MB and about a second to decompose
@@ -19,7 +20,7 @@ def moments(X, weight=None):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or Table of shape (n_samples, n_features)
     weight : ndarray of shape (n_samples,) or None, default=None
 
     Returns
@@ -33,14 +34,7 @@ def moments(X, weight=None):
 
 
 def _moments(X, weight):
-    n = len(X) if weight is None else weight.sum(dtype=np.float64)
-    mean = sum(_weights(weight, rows) @ X[rows] for rows in gen_batches(len(X), BATCH_SIZE)) / n
-    mean = here().mean(mean, n)
-    total = sum(
-        _weights(weight, rows) @ np.square(X[rows] - mean).mean(axis=1)
-        for rows in gen_batches(len(X), BATCH_SIZE)
-    )
-    variance = here().mean(total / n, n)
+    mean, variance = _mean_and_variance(X, weight)
     # Rounding leaves constant columns a variance of about (eps * mean)**2.
     rounding = np.square(10 * np.finfo(X.dtype).eps * mean).mean()
     if not np.isfinite(variance):
@@ -55,8 +49,27 @@ def _moments(X, weight):
 
 
 def _varies(X):
+    if isinstance(X, Table):
+        return not is_constant(X)
     low, high = here().extremes(X)
     return bool((low < high).any())
+
+
+def _mean_and_variance(X, weight):
+    if isinstance(X, BlockTable) and weight is None:
+        return X.census.mean, X.census.variance.mean()
+    if isinstance(X, SparseTable) and X.shape[1] > MAX_DENSE:
+        return sparse_moments(X, weight)
+    n = len(X) if weight is None else weight.sum(dtype=np.float64)
+    mean = here().mean(sum(_weights(weight, rows) @ X[rows] for rows in _batches(X)) / n, n)
+    total = sum(
+        _weights(weight, rows) @ np.square(X[rows] - mean).mean(axis=1) for rows in _batches(X)
+    )
+    return mean, here().mean(total / n, n)
+
+
+def _batches(X):
+    return gen_batches(len(X), rows_at_a_time(X))
 
 
 def check_scale(scale, dtype):
@@ -100,25 +113,38 @@ def principal_axes(X, mean, n_axes, weight=None, random_state=None):
     n_axes = min(n_axes, n_features)
     if n_features <= MAX_DENSE and n_features <= n_samples:
         covariance = 0.0
-        for rows in gen_batches(len(X), BATCH_SIZE):
+        for rows in _batches(X):
             centred = X[rows] - mean
             covariance = covariance + (centred.T * _weights(weight, rows)) @ centred
         axes = _leading_eigenvectors(here().sum(covariance), n_axes).T
     else:
-        centred = (X - mean) * np.sqrt(_weights(weight, slice(0, len(X))))[:, None]
-        if n_samples <= MAX_DENSE:
-            centred = here().concat(centred)
-            axes = _leading_eigenvectors(centred @ centred.T, min(n_axes, n_samples)).T @ centred
-        elif here().size > 1:
-            axes = _shared_axes(centred, n_axes, random_state)
-        else:
-            axes = randomized_svd(centred, n_axes, random_state=random_state)[2]
+        find = _axes_of_sparse_rows if isinstance(X, SparseTable) else _axes_of_rows
+        axes = find(X, mean, n_axes, weight, random_state)
         # The rows may be fewer than asked for: QR finds orthonormal ones for the rows of zeros.
         padded = np.zeros((n_axes, n_features))
         padded[: len(axes)] = axes
         axes = np.linalg.qr(padded.T)[0].T
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1, keepdims=True), axis=1)
     return axes * np.where(largest < 0, -1, 1)
+
+
+def _axes_of_rows(X, mean, n_axes, weight, random_state):
+    centred = (X - mean) * np.sqrt(_weights(weight, slice(0, len(X))))[:, None]
+    n_samples = here().n_rows(X)
+    if n_samples <= MAX_DENSE:
+        centred = here().concat(centred)
+        return _leading_eigenvectors(centred @ centred.T, min(n_axes, n_samples)).T @ centred
+    if here().size > 1:
+        return _shared_axes(centred, n_axes, random_state)
+    return randomized_svd(centred, n_axes, random_state=random_state)[2]
+
+
+def _axes_of_sparse_rows(X, mean, n_axes, weight, random_state):
+    centred = Centred(X, mean, weight)
+    if len(X) <= MAX_DENSE:
+        vectors = _leading_eigenvectors(centred.gram(), min(n_axes, len(X)))
+        return centred.product_from_left(vectors.T)
+    return leading_axes(centred, n_axes, random_state)
 
 
 def frame_of(codes, weight=None):
@@ -154,10 +180,7 @@ def variances_along(X, axes, weight=None):
     variances : ndarray of shape (n_axes,)
     """
     weight = _weights(weight, slice(0, len(X)))
-    along, total = (
-        np.vstack([X[rows] @ axes.T for rows in gen_batches(len(X), BATCH_SIZE)]),
-        weight.sum(),
-    )
+    along, total = np.vstack([X[rows] @ axes.T for rows in _batches(X)]), weight.sum()
     centre = here().mean(np.average(along, axis=0, weights=weight), total)
     return here().mean(np.average(np.square(along - centre), axis=0, weights=weight), total)
 
@@ -172,10 +195,11 @@ def mean_over_rows(function, X, weight=None):
     X : ndarray of shape (n_samples, n_features)
     weight : ndarray of shape (n_samples,) or None, default=None
     """
-    weight = np.ones(len(X)) if weight is None else weight
-    batches, total = gen_batches(len(X), ROWS_AT_A_TIME), weight.sum()
-    own = sum(weight[rows] @ function(X[rows]) for rows in batches) / total
-    return here().mean(own, total)
+    total, n = 0.0, len(X) if weight is None else weight.sum()
+    for rows in _batches(X):
+        its_weight = np.ones(rows.stop - rows.start) if weight is None else weight[rows]
+        total = total + its_weight @ function(X[rows])
+    return here().mean(total / n, n)
 
 
 def _weights(weight, rows):

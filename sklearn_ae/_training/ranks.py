@@ -15,6 +15,7 @@ import torch.distributed as dist
 from .device import float_tensors
 from .loader import FEW_ROWS, counted_rows
 from .shared_rows import Columns, shared_rows
+from .tables import Table
 from .world import World, here, inside
 
 SILENCE = 45  # seconds that a rank waits for the others in a training, which go in step
@@ -173,6 +174,11 @@ class Ranks(World):
 
     def counted(self, X, weight):
         """Return the own rows that count, and their weights; as `World.counted`."""
+        if isinstance(X, Table):
+            raise ValueError(
+                "Several processes train on arrays only, not on sparse matrices or on files that "
+                "are read in blocks. Give each rank its part as an array: np.array(X[rank::size])."
+            )
         shapes = self.gather((X.shape[1], X.dtype.str))
         if len(set(shapes)) > 1:
             raise ValueError(

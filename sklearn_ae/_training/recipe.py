@@ -30,6 +30,7 @@ from .loader import FEW_ROWS
 from .module import AutoencoderModule
 from .objective import Objective
 from .start import check_linear_paths, start_at_pca, turn_to_principal_axes
+from .tables import Table
 
 MAX_ITER = 500
 WIDE_EPOCHS = 20  # of wide codes, at least
@@ -177,7 +178,9 @@ class Recipe:
         )
 
     def check(self, X):
-        """Raise ValueError if a part cannot be used with X."""
+        """Raise ValueError if X cannot be learned from, or a part cannot be used with it."""
+        if isinstance(X, Table):
+            X.check()
         self.check_loss(X)
         for part in (self.penalty, self.corruption):
             if hasattr(part, "check"):

@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 
 from .loader import Rows, counted_rows
+from .streaming import all_rows
 
 
 class World:
@@ -62,7 +63,7 @@ class World:
         index : ndarray of int or None, default=None
             Which rows, counted through the ranks.
         """
-        return Rows(X, weight, index)
+        return all_rows(X, weight) if index is None else Rows(X, weight, index)
 
     def columns(self, X):
         """Return what tells of the columns of all rows, as an array tells of its own."""

@@ -387,6 +387,11 @@ class GeodesicAutoencoder(BaseAutoencoder):
             )
         return recipe
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False  # the neighbours of each row are asked for among all others
+        return tags
+
     def _train(self, recipe, X, weight, seed, tasks, before):
         trained, facts = train_geodesic(recipe, X, weight, seed, tasks, before)
         vars(self).update(NOTHING_KNOWN | facts)

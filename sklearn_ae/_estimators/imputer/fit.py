@@ -9,9 +9,10 @@ from sklearn.utils import gen_batches
 
 from ..._training.build import Trained, build_net, started_module
 from ..._training.fit import run
-from ..._training.loader import ROUND, ROWS_AT_A_TIME, Rows, as_tensor, rows_of
+from ..._training.loader import ROUND, Rows, as_tensor, rows_of
 from ..._training.monitor import FallingMonitor
 from ..._training.step import Stepper, Trapezoid
+from ..._training.tables import ROWS_AT_A_TIME
 from .autoencoders import WIDE
 from .gaps import CorrectingModule, HideEntries, ObservedLoss, WithGaps
 from .low_rank import fit_low_rank_normal

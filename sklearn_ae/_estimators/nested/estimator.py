@@ -261,7 +261,7 @@ class NestedAutoencoder(BaseAutoencoder):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The next rows.
         y : None
             Ignored, present for pipelines.

@@ -50,7 +50,7 @@ def train_nested(recipe, X, weight, seed, tasks=None):
     run(first, rows, recipe)
     is_pca = is_better_as_pca(recipe, first.monitor, wide, X)
     if is_pca:
-        recipe.start(wide, rows, seed)
+        recipe.start(wide, rows.to_start_from(), seed)
     curve = reconstruction_curve(wide, rows if held_out is None else held_out)
     n_components = chosen_components(recipe.asked, curve, X.shape[1])
     shares = shares_with_whole(n_components)
@@ -67,7 +67,7 @@ def train_nested(recipe, X, weight, seed, tasks=None):
         second.monitor.put_in_front(first.monitor)
     if is_pca:
         say(recipe, "Training did not help on held-out rows: back to PCA.")
-        recipe.start(narrow, here().rows(X, weight), seed)
+        recipe.start(narrow, here().rows(X, weight).to_start_from(), seed)
     return Trained(narrow, second, recipe, seed, loop, is_pca), curve
 
 
@@ -86,7 +86,7 @@ def train_nested_on(recipe, X, weight, seed, tasks, before):
 
 def unexplained_by_pca(module, n_components, rows, seed):
     """Return the share of the variance that 1, 2, ... principal components leave."""
-    n_features = len(module.offset)
+    n_features, rows = len(module.offset), rows.to_start_from()
     axes = axes_of_units(module, min(n_components, n_features), rows, seed).numpy()
     variances = variances_along(rows.X, axes, rows.weights())
     explained = np.cumsum(variances) / (n_features * module.scale.item() ** 2)

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..._error_hints import checked_data
+from ..._data import checked_rows
 from ..._state import checked_state, stamped
 from ..._training.pca import check_scale, moments
 from ..._training.ranks import refuse_several
@@ -217,8 +217,8 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data, which may hold outliers.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data, which may hold outliers. All of it is made dense, in float64.
         y : None
             Ignored, present for pipelines.
 
@@ -235,7 +235,7 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
         with unchanged_on_error(self):
             refuse_several(self)
             given = {"X": X, "y": y, "metadata": {}}
-            X = checked_data(self, X, dtype=np.float64)
+            X = checked_rows(self, X, reset=True, dtype=np.float64)[:]
             check_scale(moments(X)[1], X.dtype)
             random_state = check_random_state(self.random_state)
             n_folds = number_of_folds(len(X), self.calibration_fraction)
@@ -257,7 +257,7 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -273,7 +273,7 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -288,7 +288,7 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -309,7 +309,7 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             New rows. Rows of the training data are judged too leniently or too harshly.
 
         Returns
@@ -327,7 +327,7 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
 
         Returns
@@ -337,15 +337,14 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
             is normal for its feature: the standard deviation of this distance, judged by the two
             thirds of the rows held out in which it is smallest. None is negative.
         """
-        X = self._check(X)
-        return np.abs(self._normal.deviations(X)) / self._error_scale
+        return np.abs(self._normal.deviations(self._check(X)[:])) / self._error_scale
 
     def explain(self, X: ArrayLike, top: int = 3) -> pd.DataFrame:
         """Return the features of each row that are to blame most.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data like that of `fit`.
         top : int, default=3
             How many features per row; fewer if there are not so many.
@@ -364,9 +363,9 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
             If `top` is not a positive integer.
         """
         rows = X.index if isinstance(X, pd.DataFrame) else None
-        X = self._check(X)
         if not is_whole(top):
             raise ValueError(f"top={top!r} must be an integer of at least 1: how many features.")
+        X = self._check(X)[:]
         deviations = self._normal.deviations(X)
         errors = np.abs(deviations) / self._error_scale
         expected = X - deviations / np.sqrt(self._normal.precision.diagonal) * self.scale_
@@ -414,7 +413,12 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
 
     def _check(self, X):
         check_is_fitted(self)
-        return checked_data(self, X, dtype=np.float64, reset=False)
+        return checked_rows(self, X, reset=False, dtype=np.float64)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _learn(self, X, random_state, n_folds, fits):
         """Learn from X what normal rows are like; return scores and deviations as of new rows."""
@@ -422,13 +426,13 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
         n_held_out = number_held_out(len(X), self.calibration_fraction)
         self._normal = self._learned_from(X[order[n_held_out:]], random_state, fits)
         if n_held_out > 0:
-            return self._judge(self._normal, X[order[:n_held_out]])
+            return self._normal.judged(X[order[:n_held_out]], self.measure)
         if n_folds == 0:
-            return self._judge(self._normal, X)
-        judged = [  # each by a fit to the others
-            self._judge(self._learned_from(np.delete(X, fold, axis=0), random_state, fits), X[fold])
-            for fold in np.array_split(order, n_folds)
-        ]
+            return self._normal.judged(X, self.measure)
+        judged = []  # each by a fit to the others
+        for fold in np.array_split(order, n_folds):
+            normal = self._learned_from(np.delete(X, fold, axis=0), random_state, fits)
+            judged.append(normal.judged(X[fold], self.measure))
         scores, deviations = (np.concatenate(parts) for parts in zip(*judged, strict=True))
         return no_stricter(scores, self._score(X)), deviations
 
@@ -436,9 +440,6 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
         autoencoder = seeded_autoencoder(self.autoencoder, self.n_features_in_, random_state)
         with fits.next(autoencoder):
             return NormalRows(autoencoder, self.trim).learn(X, random_state)
-
-    def _judge(self, normal, X):
-        return -normal.outlyingness(X, self.measure), normal.deviations(X)
 
     def _score(self, X):
         """Return minus the outlyingness of rows."""

@@ -6,7 +6,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches
 
 from ..._base import BaseAutoencoder
-from ..._training.loader import ROWS_AT_A_TIME
+from ..._training.tables import rows_at_a_time
 from .rarity import Histograms
 from .shrunk_precision import ShrunkPrecision
 
@@ -263,12 +263,12 @@ class NormalRows:
 
         Parameters
         ----------
-        X : ndarray of shape (n_rows, n_features)
+        X : ndarray or Table of shape (n_rows, n_features)
         measure : str
             One of `MEASURES`.
         """
         found = np.empty(len(X))
-        for rows in gen_batches(len(X), ROWS_AT_A_TIME):
+        for rows in gen_batches(len(X), rows_at_a_time(X)):
             Z = self.standardised(X[rows])
             reconstruction = self._reconstruct(Z)
             found[rows] = MEASURES[measure](self, reconstruction, Z - reconstruction)
@@ -287,6 +287,17 @@ class NormalRows:
             In standard deviations of what the others leave unexplained.
         """
         return self.precision.product(self.standardised(X)) / np.sqrt(self.precision.diagonal)
+
+    def judged(self, X, measure):
+        """Return the scores of rows, minus their outlyingness, and their deviations.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+        measure : str
+            One of `MEASURES`.
+        """
+        return -self.outlyingness(X, measure), self.deviations(X)
 
     def _reconstruct(self, Z):
         autoencoder = self.autoencoder

@@ -1,0 +1,77 @@
+"""How far the rows of data are from what a module makes of them."""
+
+import numpy as np
+from sklearn.metrics import r2_score
+
+from .module import reconstructions, runaway_rows, squared_errors
+from .tables import VALUES_AT_A_TIME, Table, pieces_of
+from .world import here
+
+
+def explained_variance(module, X, multioutput="variance_weighted"):
+    """Return R² of what a module makes of the rows of an array.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+    X : ndarray or Table of shape (n_samples, n_features)
+    multioutput : {"variance_weighted", "raw_values"}, default="variance_weighted"
+        Columns weighted by their variance, or each for itself.
+
+    Returns
+    -------
+    r2 : float or ndarray of shape (n_features,)
+    """
+    if X.shape[0] * X.shape[1] <= VALUES_AT_A_TIME:
+        X = X[:]
+    if not isinstance(X, Table):
+        return r2_score(X, reconstructions(module, X), multioutput=multioutput)
+    error = total = apart = np.zeros(X.shape[1])
+    centre = module.offset.cpu().double().numpy()
+    for rows in X.pieces():
+        off = rows - reconstructions(module, rows)
+        error = error + np.square(off, dtype=np.float64).sum(axis=0)
+        shifted = rows - centre
+        total = total + np.square(shifted).sum(axis=0)
+        apart = apart + shifted.sum(axis=0)
+    total = np.maximum(total - np.square(apart) / len(X), 0)
+    if multioutput == "variance_weighted":
+        error, total = error.sum(), total.sum()
+    varies = total > 0
+    r2 = np.where(varies, 1 - error / np.where(varies, total, 1.0), (error == 0).astype(float))
+    return float(r2) if r2.ndim == 0 else r2
+
+
+def judged(module, X, weight):
+    """Return the weighted mean of the squared errors of rows, and what to warn of if any.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+    X : ndarray or Table of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,) or None
+
+    Returns
+    -------
+    error : float
+    warning : str or None
+    """
+    total, n_runaway, largest, n_done = 0.0, 0, 0.0, 0
+    for rows in pieces_of(X):
+        errors = squared_errors(module, rows)
+        its_weight = np.ones(len(rows)) if weight is None else weight[n_done : n_done + len(rows)]
+        total += its_weight @ errors
+        n_runaway += len(runaway_rows(module, rows, errors))
+        largest = max(largest, errors.max())
+        n_done += len(rows)
+    n = len(X) if weight is None else weight.sum()
+    error = float(here().mean(total / n, n))
+    return error, None if n_runaway == 0 else _warning(n_runaway, len(X), largest)
+
+
+def _warning(n_runaway, n_rows, largest):
+    return (
+        f"{n_runaway} of {n_rows} rows are reconstructed far from all data (squared errors up "
+        f"to {largest:.3g}), although the rows that decide look fine. Do not use this model "
+        "for rows like them. Use a smaller learning_rate_init, more alpha, or rescale X."
+    )
