@@ -1,8 +1,8 @@
 """How long does a fit take, and how much memory, for tables of several sizes?
 
 Defaults, codes of two numbers, rows around a curved surface of five dimensions. Each fit runs in a
-process of its own: seconds of CPU time of the fit, of `transform` of all rows, and the largest memory of
-the process beyond that of an empty one with the package imported.
+process of its own: seconds of CPU time of the fit and of `transform` of all rows, and the largest
+memory of the process, with the data, beyond that of one with the package imported.
 
     python benchmarks/sizes.py [--threads 1] [--most 1000000]
 """
