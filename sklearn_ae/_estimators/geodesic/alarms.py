@@ -28,7 +28,8 @@ def alarms(facts, n_components):
         yield (
             f"The graph of {k} nearest neighbours fell into {n_parts} parts, which have been "
             "joined by the shortest links between them. Trust the map within a part, not "
-            f"between parts. Use more than n_neighbors={k}, or fit each part by itself."
+            f"between parts. Use more than n_neighbors={k}, fit each part by itself, or, if the "
+            "parts are classes, follow an embedding made for them: target=TSNE(), or UMAP."
         )
     if n_cut and uncut > CURVED:
         yield (
