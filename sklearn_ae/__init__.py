@@ -9,6 +9,7 @@ from ._estimators.imputer import AutoencoderImputer
 from ._estimators.nested import NestedAutoencoder
 from ._estimators.outlier import AutoencoderOutlierDetector
 from ._estimators.sparse import SparseAutoencoder
+from ._estimators.tabular import TabularAutoencoder
 from ._estimators.variational import VariationalAutoencoder
 from ._version import __version__  # noqa: F401
 
@@ -21,6 +22,7 @@ __all__ = [
     "GeodesicAutoencoder",
     "NestedAutoencoder",
     "SparseAutoencoder",
+    "TabularAutoencoder",
     "VariationalAutoencoder",
 ]
 

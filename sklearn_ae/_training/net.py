@@ -177,10 +177,9 @@ class AutoencoderNet(NeuralNet):
             guide = [self._tensor(part) for part in guide]
             value, output = self.criterion_(self.module_, x, weight, *guide)
             values.append(weight * value)
-            gaps = x.isnan()  # there is nothing to be right or wrong about
-            wrong, apart = output.reconstruction - x, x - self.module_.offset
-            error += weight @ wrong.masked_fill(gaps, 0).square().sum(dim=1)
-            total += weight @ apart.masked_fill(gaps, 0).square().sum(dim=1)
+            wrong, apart = self.criterion_.deviations(self.module_, output, x)
+            error += weight @ wrong
+            total += weight @ apart
         return torch.cat(values), 1 - (error / total).item() if error else 1.0
 
     def infer(self, x, **fit_params):
