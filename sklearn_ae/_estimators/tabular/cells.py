@@ -112,13 +112,15 @@ class Cells(nn.Module):
         above = (counts - self.ceiling).relu()  # beyond it a rate grows like a power
         return torch.cat([numbers, counts - above + above.log1p(), others], dim=1)
 
-    def losses(self, natural, x):
+    def losses(self, natural, x, with_many=True):
         """Return the loss of each cell; 0 where it is missing.
 
         Parameters
         ----------
         natural : Tensor of shape (n_rows, n_outputs)
         x : Tensor of shape (n_rows, n_columns)
+        with_many : bool, default=True
+            Whether columns of many categories are looked at; else their losses are 0.
 
         Returns
         -------
@@ -136,6 +138,9 @@ class Cells(nn.Module):
             parts.append(cross_entropy(block, place[:, first : first + n]))
             first += n
         for i, j in enumerate(self.layout.many):
+            if not with_many:
+                parts.append(torch.zeros_like(x[:, :1]))
+                continue
             logits = self._logits(i, blocks[len(self.layout.groups) + i])
             parts.append(cross_entropy_of_many(logits, known[:, j].long())[:, None])
         losses = torch.cat(parts, dim=1)[:, self.index("back")]

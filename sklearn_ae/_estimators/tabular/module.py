@@ -121,12 +121,27 @@ class TableModule(AutoencoderModule):
 
 
 class TableObjective(Objective):
-    """The loss of cells, corrupted in training and never where it is judged."""
+    """The loss of cells.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for `Objective`.
+    is_wide : bool, default=False
+        Whether the code could copy the cells. Then rows that are held out are corrupted, too, or
+        they would ask for a copy; narrow codes are judged by what they make of the rows as they
+        are.
+    """
+
+    def __init__(self, *args, is_wide=False, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.is_wide = is_wide
 
     def forward(self, module, x, weight=None, guide=None):
         """Return the values of the rows of x, shape (n_rows,), and the module's output."""
-        given = self.corruption(x, self.generator) if self.training and self.corruption else x
-        output = module(given)
+        if self.training or self.is_wide:
+            return super().forward(module, x, weight, guide)
+        output = module(x)
         return self._loss_values(module, output, x), output
 
     def deviations(self, module, output, x):

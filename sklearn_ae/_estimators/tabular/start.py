@@ -8,8 +8,8 @@ from sklearn.utils import gen_batches
 from ..._training.loader import ROWS_AT_A_TIME
 from ..._training.pca import principal_axes
 
-VALUES = 2_000_000  # of what the encoder is given, that the linear model is fitted to, at most
-ITER = 100
+VALUES = 1_000_000  # of what the encoder is given, that the linear model is fitted to, at most
+ITER = 60
 FEW = 10.0  # rows: the embedding of a category with fewer is nearer to that of the mean
 
 
@@ -90,8 +90,6 @@ def _linear_model(module, x, seen, axes):
     cells = module.cells
     is_few = ~np.isin(cells.layout.owner, cells.layout.many)
     is_few = torch.as_tensor(is_few).to(seen)  # a softmax over many would take too long
-    x = x.clone()
-    x[:, cells.layout.many] = torch.nan
     codes = seen @ axes.T
     spread = codes.std(dim=0, correction=0).clamp_min(1e-3)
     slope = _slopes(cells)
@@ -110,7 +108,7 @@ def _linear_model(module, x, seen, axes):
     def value_and_gradient(flat):
         encode, decode, bias = parts = [part.requires_grad_() for part in parts_of(flat)]
         out = torch.addmm(bias, seen @ encode.T, decode.T) * is_few
-        value = (cells.losses(cells.natural(out), x) @ cells.share).mean()
+        value = (cells.losses(cells.natural(out), x, with_many=False) @ cells.share).mean()
         apart = (encode - start[0]) * spread[:, None]
         size = decode.square().sum() + len(bias) * apart.square().sum()
         gradients = torch.autograd.grad(value + prior * size, parts)
