@@ -45,6 +45,7 @@ from ._estimators.imputer import AutoencoderImputer
 from ._estimators.nested import NestedAutoencoder
 from ._estimators.outlier import AutoencoderOutlierDetector
 from ._estimators.sparse import SparseAutoencoder
+from ._estimators.tabular import TabularAutoencoder
 from ._estimators.variational import VariationalAutoencoder
 from ._summary import PAGES as _PAGES
 from ._version import __version__ as __version__
@@ -58,6 +59,7 @@ __all__ = [
     "GeodesicAutoencoder",
     "NestedAutoencoder",
     "SparseAutoencoder",
+    "TabularAutoencoder",
     "VariationalAutoencoder",
 ]
 

@@ -34,6 +34,7 @@ from ._training.tasks import CallbackSupportMixin, tasks_of
 from ._training.world import here
 from ._typing import ArrayLike, Weights
 from ._validation import (
+    check_codes,
     check_parts,
     check_weight,
     like_input,
@@ -218,11 +219,8 @@ class BaseAutoencoder(
         check_is_fitted(self)
         codes = check_array(X, dtype=self.module_.dtype, input_name="X", estimator=self)
         n, width = self._n_features_out, codes.shape[1]
-        if width > n or (width < n and not getattr(self.module_.decoder, "takes_prefixes", False)):
-            raise ValueError(
-                f"X has {width} columns, but the decoder of {type(self).__name__} expects codes "
-                f"with {n} (n_components). Pass the output of transform, not the original data."
-            )
+        if width > n or not getattr(self.module_.decoder, "takes_prefixes", False):
+            check_codes(self, width, n)
         return like_input(self, self._apply(self.module_.decode, codes, self.n_features_in_), X)
 
     def reconstruct(self, X: ArrayLike) -> np.ndarray:

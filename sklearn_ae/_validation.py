@@ -13,7 +13,7 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils._param_validation import Interval
 from sklearn.utils._set_output import _get_container_adapter
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted
 
 from . import _version
 from ._training.checks import check_callbacks, check_net_params
@@ -111,11 +111,7 @@ def check_parts(estimator, parts):
     parts : dict
         What its recipe is made of.
     """
-    if usable_device(estimator.device) != estimator.device:
-        raise ValueError(
-            f"device={estimator.device!r} is not available here. Use device='cpu', or a device "
-            "that torch can reach."
-        )
+    check_device(estimator)
     for name in ("loss", "architecture", "penalty", "corruption"):
         part = parts.get(name)
         if isinstance(part, type):
@@ -135,6 +131,40 @@ def check_parts(estimator, parts):
                 f"but an architecture has its own {name}. Set it there, or leave architecture at "
                 "None."
             )
+
+
+def check_device(estimator):
+    """Raise ValueError if this machine has not got the device that an estimator asks for."""
+    if usable_device(estimator.device) != estimator.device:
+        raise ValueError(
+            f"device={estimator.device!r} is not available here. Use device='cpu', or a device "
+            "that torch can reach."
+        )
+
+
+def check_training(estimator):
+    """Raise ValueError for parameters of a training that cannot be had."""
+    check_device(estimator)
+    check_callbacks(estimator.callbacks)
+    check_net_params(estimator.net_params)
+
+
+def checked_codes(estimator, X):
+    """Return codes of a fitted estimator as an array of its dtype, after a look at their width."""
+    check_is_fitted(estimator)
+    codes = check_array(X, dtype=estimator.module_.dtype, input_name="X", estimator=estimator)
+    check_codes(estimator, codes.shape[1], estimator._n_features_out)
+    return codes
+
+
+def check_codes(estimator, width, n_components):
+    """Raise ValueError unless codes are as wide as those of an estimator."""
+    if width != n_components:
+        raise ValueError(
+            f"X has {width} columns, but the decoder of {type(estimator).__name__} expects codes "
+            f"with {n_components} (n_components). Pass the output of transform, not the original "
+            "data."
+        )
 
 
 def check_weight(sample_weight, X):

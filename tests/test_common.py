@@ -19,6 +19,7 @@ ESTIMATORS = [
     sklearn_ae.SparseAutoencoder(max_iter=20),
     sklearn_ae.SparseAutoencoder(max_iter=20, sparsity="kl"),
     sklearn_ae.SparseAutoencoder(max_iter=20, sparsity="top_k", n_active=1),
+    sklearn_ae.TabularAutoencoder(max_iter=20),
     sklearn_ae.VariationalAutoencoder(max_iter=20),
 ]
 
@@ -36,6 +37,8 @@ NOT_YIELDED_FOR_TRANSFORMERS = [
     "check_global_output_transform_pandas",
     "check_global_set_output_transform_polars",
 ]
+# Takes the columns of a frame by their names, in any order, where scikit-learn asks for an error.
+BY_NAME = {("TabularAutoencoder", "check_dataframe_column_names_consistency")}
 TRANSFORMERS = [estimator for estimator in ESTIMATORS if hasattr(estimator, "transform")]
 
 # The examination's data is tiny: twenty epochs do not settle, and two components may be too many.
@@ -68,6 +71,8 @@ def test_scikit_learn_check(estimator, check):
 @pytest.mark.parametrize("name", NOT_YIELDED)
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 def test_scikit_learn_check_that_is_not_yielded(estimator, name):
+    if (type(estimator).__name__, name) in BY_NAME:
+        return  # see tests/estimators/test_tabular.py
     getattr(estimator_checks, name)(type(estimator).__name__, estimator)
 
 

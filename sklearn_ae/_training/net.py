@@ -204,10 +204,9 @@ class AutoencoderNet(NeuralNet):
                 continue
             value, output = self.criterion_(self.module_, x, weight, *guide)
             values.append(weight * value)
-            gaps = x.isnan()  # there is nothing to be right or wrong about
-            wrong, apart = output.reconstruction - x, x - self.module_.offset
-            error += weight @ wrong.masked_fill(gaps, 0).square().sum(dim=1)
-            total += weight @ apart.masked_fill(gaps, 0).square().sum(dim=1)
+            wrong, apart = self.criterion_.deviations(self.module_, output, x)
+            error += weight @ wrong
+            total += weight @ apart
         values, error, total = self._of_all_ranks(values, error, total)
         return values, 1 - (error / total).item() if error else 1.0
 

@@ -83,6 +83,20 @@ class Objective(nn.Module):
             )
         return values + penalty / self.penalty_unit, output
 
+    def deviations(self, module, output, x):
+        """Return how far each row is from its reconstruction, and from the mean: squared.
+
+        Parameters
+        ----------
+        module : AutoencoderModule
+        output : Output
+            What it has made of the rows.
+        x : Tensor of shape (n_rows, n_features)
+        """
+        gaps = x.isnan()  # there is nothing to be right or wrong about
+        apart = output.reconstruction - x, x - module.offset
+        return tuple(part.masked_fill(gaps, 0).square().sum(dim=1) for part in apart)
+
     def written_out(self, module):
         """Return how training steps are written out for a module, or None."""
         return written_penalty(self, module) if type(module) is AutoencoderModule else None

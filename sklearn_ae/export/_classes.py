@@ -6,10 +6,11 @@ import sklearn_ae
 
 from .. import architectures, corruptions, losses, penalties
 from .._estimators.imputer.gaps import HideEntries, ObservedLoss, WithGaps
+from .._estimators.tabular.noise import HideCells, SwapAndHide
 
 PUBLIC = (sklearn_ae, architectures, corruptions, losses, penalties)
 # What fitted estimators of ours hold besides.
-INSIDE = (HideEntries, ObservedLoss, WithGaps)
+INSIDE = (HideCells, HideEntries, ObservedLoss, SwapAndHide, WithGaps)
 OF_SCIKIT_LEARN = (MissingIndicator,)
 
 

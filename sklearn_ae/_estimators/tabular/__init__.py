@@ -1,0 +1,5 @@
+"""Tables of numbers, categories, dates and gaps: the estimator, its columns, its net."""
+
+from .estimator import TabularAutoencoder
+
+__all__ = ["TabularAutoencoder"]

@@ -1,0 +1,451 @@
+"""TabularAutoencoder: a DataFrame in, codes out, the same DataFrame back."""
+
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from ..._base import BaseAutoencoder
+from ..._error_hints import check_values
+from ..._state import checked_state, stamped
+from ..._training.module import in_batches
+from ..._training.random import borrowed_global_state
+from ..._training.state import state_of, trained_from
+from ..._training.tasks import CallbackSupportMixin, tasks_of
+from ..._validation import Whole, check_training, checked_codes, unchanged_on_error, warn_user
+from .encoding import Encoding, check_width, dtype_of_cells
+from .filling import filled
+from .fit import course_of, train_on_table
+from .frames import checked_table, in_order
+from .kinds import column_weights
+from .module import TableRecipe, rebuilt, recipe_for, table_of_codes
+from .scores import explained, probabilities, relative_losses
+
+SHARED = (
+    *("n_components", "activation", "alpha", "batch_size", "learning_rate_init", "max_iter"),
+    *("tol", "n_iter_no_change", "early_stopping", "validation_fraction", "random_state"),
+    *("verbose", "device", "callbacks", "net_params"),
+)
+
+
+class TabularAutoencoder(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    """Autoencoder of tables: numbers, categories, dates and gaps in, and the same columns out.
+
+    Each kind of column has a loss of its own: the squared error of numbers and dates, the
+    cross-entropy of categories, the Poisson deviance of counts; each divided by that of the
+    constant model, so that the columns weigh the same. `inverse_transform` returns a table with
+    the columns, dtypes and categories of the one that was fitted. Cells may be missing, in `fit`
+    and afterwards, and so is a category that was not seen in `fit`.
+
+    `AutoencoderTransformer` does for numbers that have one unit.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Width of the code.
+    column_types : dict, default=None
+        Kinds of columns by their names (or positions), where they are not those of the dtypes:
+        "numeric", "categorical", "binary", "count" or "datetime". Without, numbers are numeric,
+        bools binary, dates and durations datetime, and everything else is categorical.
+    categorical_features : array-like of bool, int or str, default=None
+        Columns that are categorical, whatever their dtype: a mask, positions or names.
+    column_weights : dict or array-like of shape (n_features,), default=None
+        How much the columns count, by their names or in their order; those left out count 1. A
+        column that counts 0 is seen by the encoder only.
+    noise : {"swap", "masking"}, default="swap"
+        What is done to the rows in training. With "swap" cells take the value of another row, and
+        half of the rows lose up to 30 % of their cells. With "masking" cells are missing.
+    noise_level : float or "auto", default="auto"
+        Probability that a cell is damaged. "auto" is 0.02, and 0.15 for a code that is at least as
+        wide as the table, which could copy it otherwise. 0 does without any noise.
+    hidden_layer_sizes : "auto", int or sequence of int, default="auto"
+        Width of each hidden layer of the encoder; the decoder has them in reverse. Empty for a
+        linear autoencoder. "auto" is (128, 64).
+    activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
+        Activation of the hidden layers.
+    alpha : float, default=0.3
+        Weight decay of the nonlinear paths, decoupled from the loss. More of it keeps the result
+        nearer to the linear model: more bias, less variance.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is all of up to 64, else a sixteenth, at least 32 and at most 200.
+    learning_rate_init : float, default=0.01
+        Step size. It stays constant; what is kept is the moving average of the weights.
+    max_iter : int, default=500
+        Largest number of epochs, that is passes over X.
+    tol : float, default=1e-3
+        Smallest decrease of the loss that counts as one. The constant model loses 1.
+    n_iter_no_change : int, default=12
+        Training ends when more epochs than this pass without a decrease by `tol`; or rounds, into
+        which an epoch of more than 100 steps is divided.
+    early_stopping : bool or "auto", default="auto"
+        Whether to hold rows out, whose loss decides what the best weights are, when to stop, and
+        whether they are better than the linear model. "auto" does unless there is but one row.
+    validation_fraction : float, default=0.15
+        Share of the rows that is held out; at least 8 rows or a quarter, and at most 5000.
+    random_state : int, RandomState instance or None, default=None
+        Seeds all that is drawn. The same int gives the same bytes on the same machine.
+    verbose : int, default=0
+        1 prints a line per epoch.
+    device : str, default="cpu"
+        Where torch computes, for example "cuda".
+    callbacks : list, default=None
+        Callbacks of skorch, copied before use.
+    net_params : dict, default=None
+        Further parameters of `skorch.NeuralNet`. Not those that have a parameter here.
+
+    Attributes
+    ----------
+    column_types_ : dict of str
+        The kind of each column, by its name.
+    module_, net_ : torch.nn.Module, skorch.NeuralNet
+        The net, of encoded cells, and what trained it.
+    is_linear_ : bool
+        Whether training did not help on the held-out rows: then the linear model is all there is.
+    n_iter_ : int
+        Number of epochs.
+    loss_curve_ : list of float
+        Mean training loss in each epoch (or round, see `n_iter_no_change`).
+    validation_loss_curve_, validation_scores_ : list of float or None
+        Mean loss of the rows held out, likewise, without noise; and what share of the constant
+        model's loss is explained. None if no rows were held out.
+    best_loss_ : float
+        Smallest loss of the rows that decide: those held out, else those trained on.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features_in_,)
+        Number of columns seen in `fit`, and their names, if X had any that are strings.
+
+    Notes
+    -----
+    Training starts at the linear model of the same losses, found from the principal axes of the
+    standardised numbers and categories (Pagès 2004), and goes back to it if what is learned does
+    not clearly help on the held-out rows. Columns that these show to be no better than constant
+    are: their reconstruction is the mean, or the frequencies of the categories.
+
+    Numbers are standardised; those with very heavy tails (an excess kurtosis above 1000) take a
+    normal distribution by way of their quantiles. Columns of more than 60 categories have an
+    embedding of 16 numbers, which the encoder is given and the decoder answers in.
+
+    In training numbers count four times as much as categories, since the slope of the squared
+    error vanishes where the error is small; in scores and errors they count the same.
+
+    References
+    ----------
+    Pagès (2004). Analyse factorielle de données mixtes. Revue de statistique appliquée 52.
+    (the start)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn_ae import TabularAutoencoder
+    >>> size = np.random.default_rng(0).normal(size=300)
+    >>> stage = pd.cut(size, [-9, -1, 1, 9], labels=["egg", "larva", "adult"])
+    >>> table = pd.DataFrame({"length": 10 + size, "stage": stage, "is_large": size > 0.5})
+    >>> autoencoder = TabularAutoencoder(n_components=1, random_state=0).fit(table)
+    >>> decoded = autoencoder.inverse_transform(autoencoder.transform(table))
+    >>> bool((decoded.dtypes == table.dtypes).all())
+    True
+    >>> bool(autoencoder.score(table) > 0.7)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        name: BaseAutoencoder._parameter_constraints[name] for name in SHARED
+    } | {
+        "column_types": [dict, None],
+        "categorical_features": ["array-like", None],
+        "column_weights": [dict, "array-like", None],
+        "noise": [StrOptions({"swap", "masking"})],
+        "noise_level": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
+        "hidden_layer_sizes": [StrOptions({"auto"}), "array-like", Whole()],
+    }
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        column_types=None,
+        categorical_features=None,
+        column_weights=None,
+        noise="swap",
+        noise_level="auto",
+        hidden_layer_sizes="auto",
+        activation="silu",
+        alpha=0.3,
+        batch_size="auto",
+        learning_rate_init=0.01,
+        max_iter=500,
+        tol=1e-3,
+        n_iter_no_change=12,
+        early_stopping="auto",
+        validation_fraction=0.15,
+        random_state=None,
+        verbose=0,
+        device="cpu",
+        callbacks=None,
+        net_params=None,
+    ):
+        self.n_components = n_components
+        self.column_types = column_types
+        self.categorical_features = categorical_features
+        self.column_weights = column_weights
+        self.noise = noise
+        self.noise_level = noise_level
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+        self.verbose = verbose
+        self.device = device
+        self.callbacks = callbacks
+        self.net_params = net_params
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the columns of a table, and to encode and to decode its rows.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Of pandas or polars; the columns of an array of objects are what they hold.
+        y : None
+            Ignored, present for pipelines.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter cannot be used. A fitted estimator stays as it was.
+        TypeError
+            If a column holds what can be no category.
+        RuntimeError
+            If the loss diverges even at a much smaller learning rate.
+        """
+        with unchanged_on_error(self):
+            given = {"X": X, "y": y, "metadata": {}}
+            check_training(self)
+            table = checked_table(self, X, reset=True)
+            self._encoding = Encoding.of(table, self.column_types, self.categorical_features)
+            names, kinds = self._encoding.names, self._encoding.kinds
+            self.column_types_ = dict(zip(names, kinds, strict=True))
+            weights = column_weights(self.column_weights, names)
+            cells = self._encoding.encode(table, dtype_of_cells(table))
+            seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+            recipe = recipe_for(self, self._encoding)
+            tasks = tasks_of(self, recipe.n_epochs(len(cells)), given)
+            with borrowed_global_state(seed, self.device):
+                trained = train_on_table(recipe, cells, weights, seed, tasks)
+            self._set_trained(trained)
+            vars(self).update(course_of(trained))
+            if tasks is not None:
+                tasks.finish()
+        warn_user(trained.net.monitor.warning(self.max_iter))
+        return self
+
+    def transform(self, X):
+        """Return the codes of the rows of a table.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            With the columns of `fit`, in whatever order. A category that `fit` has not seen counts
+            as missing.
+
+        Returns
+        -------
+        codes : ndarray or DataFrame of shape (n_samples, n_components)
+            In float64 if `fit` was given an array of that, else in float32; a DataFrame after
+            `set_output`.
+        """
+        return in_batches(self.module_.encode, self._cells(X)[1], self.module_, self.n_components)
+
+    def inverse_transform(self, X):
+        """Return the table that codes stand for.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_components)
+            Codes, as `transform` returns them.
+
+        Returns
+        -------
+        table : DataFrame or ndarray of shape (n_samples, n_features)
+            Like what `fit` was given, with its columns, dtypes and categories. The index is that of
+            X, if it has one.
+        """
+        cells = table_of_codes(self.module_, checked_codes(self, X))
+        return self._encoding.decode(cells, getattr(X, "index", None))
+
+    def reconstruct(self, X):
+        """Encode and decode the rows of a table: what of them the code retains.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            With the columns of `fit`.
+
+        Returns
+        -------
+        table : DataFrame or ndarray of shape (n_samples, n_features)
+            Equal to ``inverse_transform(transform(X))``; no cell is missing.
+        """
+        table, cells = self._cells(X)
+        return self._encoding.decode(rebuilt(self.module_, cells), getattr(table, "index", None))
+
+    def impute(self, X):
+        """Fill the missing cells of a table with their reconstruction.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            With the columns of `fit`.
+
+        Returns
+        -------
+        table : DataFrame or ndarray of shape (n_samples, n_features)
+            X, with values in its gaps.
+        """
+        return filled(self._cells(X)[0], self.reconstruct(X))
+
+    def score(self, X, y=None):
+        """Return the mean over the columns of the share that the reconstruction explains.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            With the columns of `fit`.
+        y : None
+            Ignored, present for pipelines.
+
+        Returns
+        -------
+        score : float
+            Mean of `column_scores`, where there are any; at most 1.
+        """
+        return float(self.column_scores(X).mean())
+
+    def column_scores(self, X):
+        """Return the share of each column that the reconstruction explains.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            With the columns of `fit`.
+
+        Returns
+        -------
+        scores : Series of shape (n_features,)
+            R² of numbers, counts and dates; for categories 1 minus their cross-entropy over that of
+            their frequencies in X. NaN for a column of which no cell is known.
+        """
+        shares = explained(self._encoding, self.module_, self._cells(X)[1])
+        return pd.Series(shares, index=self._encoding.names)
+
+    def score_samples(self, X):
+        """Return minus the mean of the `feature_errors` of each row; higher is more normal.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            With the columns of `fit`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            -1 is as bad as the constant model is, and for rows of which nothing is known.
+        """
+        return -self.feature_errors(X).mean(axis=1).fillna(1.0).to_numpy()
+
+    def feature_errors(self, X):
+        """Return how badly each cell is reconstructed, in units that columns can be compared in.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            With the columns of `fit`.
+
+        Returns
+        -------
+        errors : DataFrame of shape (n_samples, n_features)
+            Losses, divided by the mean loss of the constant model; NaN for missing cells.
+        """
+        table, cells = self._cells(X)
+        errors = relative_losses(self.module_, cells)
+        return pd.DataFrame(errors, getattr(table, "index", None), self._encoding.names)
+
+    def decode_proba(self, X):
+        """Return the probabilities of the categories that codes stand for.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_components)
+            Codes, as `transform` returns them.
+
+        Returns
+        -------
+        probabilities : dict of DataFrame
+            For each column of categories one of shape (n_samples, n_categories), by its name.
+        """
+        index = getattr(X, "index", None)
+        return probabilities(self._encoding, self.module_, checked_codes(self, X), index)
+
+    def _cells(self, X):
+        """Return a table with the columns in the order of `fit`, and its cells as numbers."""
+        check_is_fitted(self)
+        table = checked_table(self, in_order(X, self._encoding.frame.labels), reset=False)
+        return table, self._encoding.encode(table, self.module_.dtype)
+
+    def _set_trained(self, trained):
+        self._trained = trained
+        self.module_, self.net_ = trained.module, trained.net
+        self._n_features_out = trained.recipe.n_components
+
+    def _validate_params(self):
+        check_values(self, super()._validate_params)
+
+    def __getstate__(self):
+        """Plain values, arrays and scalers: all else is rebuilt from them."""
+        state = super().__getstate__().copy()
+        if "_trained" in state:
+            state["_trained"] = state_of(self._trained)
+            state["_encoding"] = self._encoding.state()
+            del state["module_"], state["net_"]
+        return stamped(state)
+
+    def __setstate__(self, state):
+        """Rebuild module and net, on the CPU where this machine lacks the device."""
+        state = checked_state(type(self), state)
+        trained, encoding = state.pop("_trained", None), state.pop("_encoding", None)
+        super().__setstate__(state)
+        if trained is not None:
+            self._encoding = Encoding.from_state(encoding)
+            self._set_trained(trained_from(trained, TableRecipe))
+            check_width(self._encoding, self.module_, self.n_features_in_)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = tags.input_tags.categorical = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

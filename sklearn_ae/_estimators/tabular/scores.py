@@ -1,0 +1,91 @@
+"""What of each column is explained, and what is said of its categories."""
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import r2_score
+
+from .kinds import CATEGORIES
+from .module import in_small_batches, losses_of, rebuilt
+
+
+def explained(encoding, module, cells):
+    """Return the share of each column that its reconstruction explains.
+
+    Parameters
+    ----------
+    encoding : Encoding
+    module : TableModule
+    cells : ndarray of shape (n_samples, n_columns)
+
+    Returns
+    -------
+    shares : ndarray of shape (n_columns,)
+        R², or 1 minus the cross-entropy over that of the frequencies; NaN where nothing is known.
+    """
+    made, losses = rebuilt(module, cells), losses_of(module, cells)
+    shares = np.full(cells.shape[1], np.nan)
+    for j, kind in enumerate(encoding.kinds):
+        known = ~np.isnan(cells[:, j])
+        if not known.any():
+            continue
+        if kind in CATEGORIES:
+            shares[j] = _share_of_entropy(cells[known, j], losses[known, j])
+        else:
+            true, given = (encoding.numbers(part[known, j], j) for part in (cells, made))
+            shares[j] = _r2(true, given)
+    return shares
+
+
+def _r2(true, given):
+    if len(true) == 1:
+        return float(np.isclose(true[0], given[0]))
+    return r2_score(true, given)
+
+
+def _share_of_entropy(places, losses):
+    counts = np.bincount(places.astype(int))
+    frequencies = counts[counts > 0] / len(places)
+    entropy, lost = -(frequencies * np.log(frequencies)).sum(), losses.mean(dtype=np.float64)
+    if entropy < 1e-12:
+        return float(lost < 1e-3)
+    return 1 - lost / entropy
+
+
+def relative_losses(module, cells):
+    """Return the losses of cells in units of the constant model's; NaN where they are missing.
+
+    Parameters
+    ----------
+    module : TableModule
+    cells : ndarray of shape (n_samples, n_columns)
+    """
+    relative = losses_of(module, cells) / module.cells.unit.cpu().numpy()
+    return np.where(np.isnan(cells), np.nan, relative)
+
+
+def probabilities(encoding, module, codes, index=None):
+    """Return the probabilities of categories for some codes.
+
+    Parameters
+    ----------
+    encoding : Encoding
+    module : TableModule
+    codes : ndarray of shape (n_samples, n_components)
+    index : Index or None, default=None
+
+    Returns
+    -------
+    probabilities : dict of DataFrame
+        By the name of the column.
+    """
+    made = {}
+    for j, (name, levels) in enumerate(zip(encoding.names, encoding.levels, strict=True)):
+        if levels is None or len(levels) == 0:
+            continue
+
+        def of_column(code, j=j):
+            return module.cells.probabilities(module.decoder.natural(code), j)
+
+        shares = in_small_batches(of_column, codes, module, len(levels))
+        made[name] = pd.DataFrame(shares, index, pd.Index(levels))
+    return made
