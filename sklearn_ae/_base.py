@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from ._dask import takes_dask
 from ._error_hints import check_names, check_nested, check_values, checked_data
 from ._interpolation import decoded_path, segment
 from ._onnx_graph import METHODS, Graph
@@ -42,13 +43,9 @@ from .architectures._activations import ACTIVATIONS
 from .losses import LOSSES, loss_of
 
 FEW_COMPONENTS = (128, 64)  # what hidden_layer_sizes="auto" is for a code narrower than the data
-LEFT_TO_THE_DATA = {  # constraints of parameters that may be "auto"
-    "hidden_layer_sizes": [StrOptions({"auto"}), "array-like", Whole()],
-    "init": [StrOptions({"auto", "pca", "random"})],
-    "max_iter": [StrOptions({"auto"}), Whole()],
-}
 
 
+@takes_dask
 class BaseAutoencoder(
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,

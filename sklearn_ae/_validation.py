@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.validation import _check_sample_weight
 
@@ -54,6 +54,13 @@ class Whole(Interval):
 
     def is_satisfied_by(self, val):
         return is_whole(val, self.left)
+
+
+LEFT_TO_THE_DATA = {  # constraints of parameters that may be "auto"
+    "hidden_layer_sizes": [StrOptions({"auto"}), "array-like", Whole()],
+    "init": [StrOptions({"auto", "pca", "random"})],
+    "max_iter": [StrOptions({"auto"}), Whole()],
+}
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """AutoencoderTransformer: the plain autoencoder, and the one that takes any part."""
 
-from .._base import LEFT_TO_THE_DATA, BaseAutoencoder
+from .._base import BaseAutoencoder
+from .._validation import LEFT_TO_THE_DATA
 from ..architectures import MLP
 
 

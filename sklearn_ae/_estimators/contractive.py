@@ -4,7 +4,8 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._base import LEFT_TO_THE_DATA, BaseAutoencoder
+from .._base import BaseAutoencoder
+from .._validation import LEFT_TO_THE_DATA
 from ..architectures import MLP
 from ..penalties import JACOBIANS, Contractive
 

@@ -4,7 +4,9 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._base import LEFT_TO_THE_DATA, BaseAutoencoder
+from .._base import BaseAutoencoder
+from .._dask import takes_dask
+from .._validation import LEFT_TO_THE_DATA
 from ..architectures import MLP
 from ..corruptions import GaussianNoise, Masking, SaltAndPepper, SwapNoise
 
@@ -16,6 +18,7 @@ NOISES = {
 }
 
 
+@takes_dask
 class DenoisingAutoencoder(BaseAutoencoder):
     """Autoencoder that learns to undo damage.
 

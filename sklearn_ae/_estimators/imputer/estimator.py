@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import HasMethods, MissingValues, StrOption
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
+from ..._dask import takes_dask
 from ..._state import checked_state, stamped
 from ..._training.loader import ROUND
 from ..._training.random import borrowed_global_state
@@ -35,6 +36,7 @@ VECTORS = ("center_", "scale_", "noise_variance_", "validation_error_", "_is_emp
 SHAPES = dict.fromkeys(VECTORS, ("n",)) | {"_limits": (2, "n")}
 
 
+@takes_dask
 class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Fill missing values with what an autoencoder makes of the observed ones.
 

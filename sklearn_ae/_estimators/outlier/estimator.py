@@ -10,9 +10,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..._dask import takes_dask
 from ..._state import checked_state, stamped
 from ..._training.pca import check_scale, moments
-from ..._training.ranks import refuse_several
 from ..._validation import is_whole, unchanged_on_error, warn_user
 from .calibration import (
     FALSE_ALARMS,
@@ -36,6 +36,7 @@ SHAPES = dict.fromkeys(["center_", "scale_", "_error_scale"], ("n",))
 SHAPES["calibration_scores_"] = (None,)
 
 
+@takes_dask
 class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     """Outliers: rows that do not lie on the manifold that an autoencoder has learned.
 
@@ -231,7 +232,6 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             If X or a parameter cannot be used. A fitted estimator stays as it was.
         """
         with unchanged_on_error(self):
-            refuse_several(self)
             X = validate_data(self, X, dtype=np.float64)
             check_scale(moments(X)[1], X.dtype)
             random_state = check_random_state(self.random_state)

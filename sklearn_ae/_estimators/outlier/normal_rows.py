@@ -7,6 +7,7 @@ from sklearn.utils import gen_batches
 
 from ..._base import BaseAutoencoder
 from ..._training.loader import ROWS_AT_A_TIME
+from ..._training.ranks import refuse_several
 from .shrunk_precision import ShrunkPrecision
 
 N_NEIGHBORS = 5
@@ -177,6 +178,7 @@ class NormalRows:
         -------
         self : object
         """
+        refuse_several("AutoencoderOutlierDetector")
         self.center, self.scale = X.mean(axis=0), spread(X, X)
         kept = ~sparsely_surrounded(self.standardised(X), self.trim, random_state)
         self.center, self.scale = X[kept].mean(axis=0), spread(X[kept], X)

@@ -8,11 +8,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..._base import FEW_COMPONENTS, LEFT_TO_THE_DATA, BaseAutoencoder
+from ..._base import FEW_COMPONENTS, BaseAutoencoder
+from ..._dask import takes_dask
 from ..._interpolation import arc, decoded_path
 from ..._training.module import in_batches, squared_errors
 from ..._training.pca import mean_over_rows
-from ..._validation import is_whole
+from ..._validation import LEFT_TO_THE_DATA, is_whole
 from ...losses import loss_of
 from ...penalties import GaussianKL, gaussian_kl
 from .evidence import EvidenceLowerBound, VariationalModule, standard_normal_draws
@@ -22,6 +23,7 @@ COLLAPSED = 0.01  # nats
 THROUGH_LINK = (256, 256)  # what hidden_layer_sizes="auto" is where the loss has a link
 
 
+@takes_dask
 class VariationalAutoencoder(BaseAutoencoder):
     """Autoencoder that models the density of the data, and draws new rows from it.
 
