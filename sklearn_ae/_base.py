@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from ._constraints import FEW_COMPONENTS, SHARED
+from ._dask import takes_dask
 from ._data import checked_rows
 from ._error_hints import check_names, check_nested, check_values
 from ._interpolation import decoded_path, segment
@@ -45,6 +46,7 @@ from .architectures import MLP
 from .losses import loss_of
 
 
+@takes_dask
 class BaseAutoencoder(
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,

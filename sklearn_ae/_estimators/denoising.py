@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._base import BaseAutoencoder
 from .._constraints import LEFT_TO_THE_DATA
+from .._dask import takes_dask
 from .._typing import ArrayLike, Seed
 from ..architectures import MLP
 from ..corruptions import GaussianNoise, Masking, SaltAndPepper, SwapNoise
@@ -21,6 +22,7 @@ NOISES = {
 }
 
 
+@takes_dask
 class DenoisingAutoencoder(BaseAutoencoder):
     """Autoencoder that learns to undo damage.
 

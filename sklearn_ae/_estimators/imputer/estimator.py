@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import HasMethods, MissingValues, StrOption
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from ..._dask import takes_dask
 from ..._error_hints import checked_data
 from ..._state import checked_state, stamped
 from ..._training.loader import ROUND
@@ -38,6 +39,7 @@ VECTORS = ("center_", "scale_", "noise_variance_", "validation_error_", "_is_emp
 SHAPES = dict.fromkeys(VECTORS, ("n",)) | {"_limits": (2, "n")}
 
 
+@takes_dask
 class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Fill missing values with what an autoencoder makes of the observed ones.
 

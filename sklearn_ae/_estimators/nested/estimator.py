@@ -9,6 +9,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
 from ..._base import BaseAutoencoder
+from ..._dask import takes_dask
 from ..._training.loader import Rows
 from ..._typing import ArrayLike, Seed, Weights
 from ..._validation import Whole, warning_of_units
@@ -18,6 +19,7 @@ from .recipe import NestedRecipe
 FEW_TRIED = 10  # components, of which all may well be needed
 
 
+@takes_dask
 class NestedAutoencoder(BaseAutoencoder):
     """Autoencoder with ordered components, which finds out how many of them the data needs.
 

@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ..._dask import takes_dask
 from ..._data import checked_rows
 from ..._state import checked_state, stamped
 from ..._training.pca import check_scale, moments
@@ -38,6 +39,7 @@ SHAPES: dict = dict.fromkeys(["center_", "scale_", "_error_scale"], ("n",))
 SHAPES["calibration_scores_"] = (None,)
 
 
+@takes_dask
 class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Outliers: rows that do not lie on the manifold that an autoencoder has learned.
 

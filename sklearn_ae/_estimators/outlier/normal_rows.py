@@ -6,6 +6,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches
 
 from ..._base import BaseAutoencoder
+from ..._training.ranks import refuse_several
 from ..._training.tables import rows_at_a_time
 from .rarity import Histograms
 from .shrunk_precision import ShrunkPrecision
@@ -200,6 +201,7 @@ class NormalRows:
         -------
         self : object
         """
+        refuse_several("AutoencoderOutlierDetector")
         self.center, self.scale = X.mean(axis=0), spread(X, X)
         kept = ~sparsely_surrounded(self.standardised(X), self.trim, random_state)
         self.center, self.scale = X[kept].mean(axis=0), spread(X[kept], X)

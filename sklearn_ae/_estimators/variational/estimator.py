@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..._base import BaseAutoencoder
 from ..._constraints import FEW_COMPONENTS, LEFT_TO_THE_DATA
+from ..._dask import takes_dask
 from ..._interpolation import arc, decoded_path
 from ..._training.module import in_batches, squared_errors
 from ..._training.pca import mean_over_rows
@@ -26,6 +27,7 @@ from .surplus import COLLAPSED, idle_units
 THROUGH_LINK = (256, 256)  # what hidden_layer_sizes="auto" is where the loss has a link
 
 
+@takes_dask
 class VariationalAutoencoder(BaseAutoencoder):
     """Autoencoder that models the density of the data, and draws new rows from it.
 
