@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.utils import gen_batches
 from torch import nn
 
-from ..._training.loader import ROWS_AT_A_TIME
 from ..._training.module import AutoencoderModule, Output, in_batches
 from ..._training.objective import Objective
 from ..._training.recipe import Recipe
+from ..._training.tables import ROWS_AT_A_TIME
 from ...architectures import MLP
 from ...losses import SquaredError
 from .cells import Cells

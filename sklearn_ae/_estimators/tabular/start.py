@@ -5,8 +5,8 @@ import torch
 from scipy.optimize import minimize
 from sklearn.utils import gen_batches
 
-from ..._training.loader import ROWS_AT_A_TIME
 from ..._training.pca import principal_axes
+from ..._training.tables import ROWS_AT_A_TIME
 
 VALUES = 1_000_000  # of what the encoder is given, that the linear model is fitted to, at most
 ITER = 60
