@@ -246,10 +246,10 @@ def test_units_that_learned_noise_are_named(shape, early_stopping):
     data += 0.5 * random_state.normal(size=shape)
     settings = {"hidden_layer_sizes": (), "early_stopping": early_stopping, "random_state": 0}
     with pytest.warns(UserWarning, match=r"2 of 5 units .* Use n_components=3"):
-        VariationalAutoencoder(5, max_iter=60, **settings).fit(data)
+        VariationalAutoencoder(5, **settings).fit(data)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", ".* units of the code")
-        VariationalAutoencoder(3, max_iter=60, **settings).fit(data)
+        VariationalAutoencoder(3, **settings).fit(data)
 
 
 def test_all_units_collapse_under_too_much_beta_and_less_of_it_is_recommended():

@@ -22,7 +22,7 @@ from ...losses import loss_of
 from ...penalties import GaussianKL, gaussian_kl
 from .evidence import EvidenceLowerBound, VariationalModule, standard_normal_draws
 from .recipe import VariationalRecipe
-from .surplus import COLLAPSED, idle_units
+from .surplus import COLLAPSED, tells_noise
 
 THROUGH_LINK = (256, 256)  # what hidden_layer_sizes="auto" is where the loss has a link
 
@@ -401,12 +401,15 @@ class VariationalAutoencoder(BaseAutoencoder):
         self.kl_divergence_ = mean_over_rows(divergence, X, weight)
         if self._trained.streaming:
             return []  # the rows of one call do not tell what others do
-        idle = idle_units(self._trained, self.kl_divergence_, X, weight)
+        idle = self.kl_divergence_ < COLLAPSED
+        if self.net_.monitor.finished_:  # otherwise units may be about to learn something
+            idle |= tells_noise(self._trained, self.kl_divergence_, X, weight)
         return warnings_of_collapse(idle, n_units, self.beta)
 
 
 def warnings_of_collapse(idle, n_units, beta):
     """Return what to warn of if units of a code tell nothing."""
+    idle = np.flatnonzero(idle)
     if len(idle) == 0:
         return []
     names = ", ".join(map(str, idle[:10])) + (", ..." if len(idle) > 10 else "")

@@ -1,4 +1,4 @@
-"""Which units of a code tell nothing: the bound on the evidence is as good without them."""
+"""Which units of a code tell only noise: the bound on the evidence is as good without them."""
 
 import numpy as np
 import torch
@@ -13,14 +13,12 @@ FULL = 1.5  # nats; a unit that says more is at work, and need not be tried
 ENOUGH_ROWS = 1000  # to judge by
 
 
-def idle_units(trained, divergence, X, weight):
-    """Return the indices of the units that tell nothing that holds for new rows.
+def tells_noise(trained, divergence, X, weight):
+    """Return which units have learned no more than the noise of the rows they were trained on.
 
-    A unit has collapsed if its divergence from the prior vanishes. A unit may also have learned the
-    noise of the rows it was trained on: in a table of 200 rows and 50 features of pure noise the
-    first principal axis has twice the variance of the rest (Marchenko & Pastur 1967), which looks
-    like 0.3 nats. Such a unit raises the bound by less than its weights cost (Schwarz 1978), and
-    not at all on rows held out.
+    In a table of 200 rows and 50 features of pure noise the first principal axis has twice the
+    variance of the rest (Marchenko & Pastur 1967), which looks like 0.3 nats. Such a unit raises
+    the bound by less than its weights cost (Schwarz 1978), and not at all on rows held out.
 
     Parameters
     ----------
@@ -34,12 +32,12 @@ def idle_units(trained, divergence, X, weight):
 
     Returns
     -------
-    indices : ndarray of int
+    mask : ndarray of bool of shape (n_components,)
     """
-    idle = divergence < COLLAPSED
-    doubtful = np.flatnonzero(~idle & (divergence < FULL))
+    noise = np.zeros(len(divergence), dtype=bool)
+    doubtful = np.flatnonzero((divergence >= COLLAPSED) & (divergence < FULL))
     if len(doubtful) == 0:
-        return np.flatnonzero(idle)
+        return noise
     rows, held_out = Rows(X, weight), None
     if not trained.is_pca:  # which is that of all rows
         rows, held_out = split(trained.recipe, X, weight, trained.seed)
@@ -51,8 +49,8 @@ def idle_units(trained, divergence, X, weight):
         # Training weighs the divergence by beta, and may want a unit that the bound does not.
         price = trained.recipe.penalty.weight * divergence[unit]
         earned = gains(trained, whole, lost) - price
-        idle[unit] = earned[0] < cost and earned[-1] <= (cost if held_out is None else 0)
-    return np.flatnonzero(idle)
+        noise[unit] = earned[0] < cost and earned[-1] <= (cost if held_out is None else 0)
+    return noise
 
 
 def losses_without(unit, trained, X):
