@@ -30,6 +30,7 @@ from .calibration import (
     warning_of_few_rows,
 )
 from .default import seeded_autoencoder
+from .explanation import blamed
 from .fits import Fits
 from .graph import DetectorGraph
 from .normal_rows import MEASURES, NormalRows, normal_size
@@ -43,15 +44,14 @@ SHAPES["calibration_scores_"] = (None,)
 class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Outliers: rows that do not lie on the manifold that an autoencoder has learned.
 
-    An autoencoder rebuilds what resembles its training data. A row can be odd in two ways: it lies
-    off the manifold and is rebuilt badly, or it lies on it, but far from where rows usually are.
-    The default `measure` multiplies both distances. `p_values` tell how many false alarms to
-    expect, and `explain` which features give a row away.
+    An autoencoder rebuilds what resembles its training data. A row can be odd in three ways: it
+    lies off the manifold and is rebuilt badly, it lies on it but far from where rows usually are,
+    or its single values are rare. The default `measure` multiplies all three. `p_values` tell how
+    many false alarms to expect, and `explain` which features give a row away.
 
     The training data may hold outliers itself (`fit_predict`), or be clean, with new rows to be
     judged (`predict`). It needs no scaling: columns are standardised inside. Use
-    `sklearn.ensemble.IsolationForest` where outliers are extreme in single columns, when columns
-    are categories, or when fits must take milliseconds.
+    `sklearn.ensemble.IsolationForest` where columns are categories, or outliers many and alike.
 
     Parameters
     ----------
@@ -71,9 +71,10 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
         What makes a row an outlier. "mahalanobis": its distance off the manifold, which is the
         Mahalanobis distance of the residual. "code": its distance along the manifold to the five
         nearest training rows, where codes are compared by what they decode to. "combined": the
-        geometric mean of these two, each relative to a typical row. "standardised": the mean square
-        of the residuals, each relative to its feature's normal residual. "squared_error": the sum
-        of squared residuals, in squared standard deviations.
+        geometric mean of these two, each relative to a typical row, times how rare the single
+        values of the row are, by histograms of the columns. "standardised": the mean square of the
+        residuals, each relative to its feature's normal residual. "squared_error": the sum of
+        squared residuals, in squared standard deviations.
     trim : float in [0, 0.5), default=0.1
         Share of the rows that are taken for outliers beforehand and not trained on: those in the
         most sparsely populated places. It should be above the share of outliers to be expected; 0
@@ -158,6 +159,9 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
 
     Bates, Candès, Lei, Romano, Sesia (2023). Testing for outliers with conformal p-values. Annals
     of Statistics 51.
+
+    Goldstein & Dengel (2012). Histogram-based outlier score (HBOS): a fast unsupervised anomaly
+    detection algorithm. KI 2012, poster and demo track.
 
     Laxhammar & Falkman (2015). Inductive conformal anomaly detection for sequential detection of
     anomalous sub-trajectories. Annals of Mathematics and Artificial Intelligence 74.
@@ -265,8 +269,8 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Minus what `measure` says. For the default about -1 for a typical training row, and -2
-            for one that is twice as far off the manifold, and along it.
+            Minus what `measure` says: by default about -1 for a typical training row, and -2 for one
+            as usual in its values that is twice as far off the manifold, and along it.
         """
         return self._score(self._check(X))
 
@@ -371,16 +375,8 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
         deviations = self._normal.deviations(X)
         errors = np.abs(deviations) / self._error_scale
         expected = X - deviations / np.sqrt(self._normal.precision.diagonal) * self.scale_
-        worst = np.argsort(-errors, axis=1, kind="stable")[:, :top]
         names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
-        columns = {"observed": X, "expected": expected, "error": errors}
-        ranks = range(1, worst.shape[1] + 1)
-        rows = range(len(X)) if rows is None else rows
-        return pd.DataFrame(
-            {"feature": np.asarray(names, dtype=object)[worst].ravel()}
-            | {name: np.take_along_axis(of, worst, axis=1).ravel() for name, of in columns.items()},
-            index=pd.MultiIndex.from_product([rows, ranks], names=["row", "rank"]),
-        )
+        return blamed(X, expected, errors, top, names, rows)
 
     def __sklearn_ae_graph__(self, method):
         """Return what a method computes as a torch module, or None; for `export.to_onnx`."""
