@@ -269,8 +269,8 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Minus what `measure` says: by default about -1 for a typical training row, and -2 for one
-            as usual in its values that is twice as far off the manifold, and along it.
+            Minus what `measure` says: by default about -1 for a typical training row, and -2 for
+            one with values as usual that is twice as far off the manifold, and along it.
         """
         return self._score(self._check(X))
 
