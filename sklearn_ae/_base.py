@@ -128,11 +128,10 @@ class BaseAutoencoder(
             if monitor.has_held_out_:
                 self.validation_loss_curve_ = monitor.validation_loss_curve_
                 self.validation_scores_ = monitor.validation_scores_
-            said = [monitor.warning(recipe.max_iter), *self._describe(X, weight)]
-            messages = world.told_once(said)
+            said = world.told_once([monitor.warning(recipe.max_iter), *self._describe(X, weight)])
             if tasks is not None:
                 tasks.finish()
-        warn_user(*messages)
+        warn_user(*said)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -364,14 +364,9 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     def _check(self, X, reset):
         """Return a copy of X with NaN at its gaps."""
         nan = is_scalar_nan(self.missing_values)
-        X = checked_data(
-            self,
-            X,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan" if nan else True,
-            copy=True,
-            reset=reset,
-        )
+        finite = "allow-nan" if nan else True
+        dtypes = [np.float64, np.float32]
+        X = checked_data(self, X, dtype=dtypes, ensure_all_finite=finite, copy=True, reset=reset)
         if not nan:
             X[_get_mask(X, self.missing_values)] = np.nan
         return X
