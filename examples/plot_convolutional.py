@@ -39,7 +39,7 @@ shuffle = np.random.default_rng(0).permutation(X.shape[1])
 # For pixels in [0, 1] a logarithmic loss, and no linear paths. Perceptrons have more weights that
 # nothing holds together, and need a stronger decay (``benchmarks/images.py``).
 shared = {"init": "random", "loss": "log_loss", "random_state": 0}
-perceptrons = {"hidden_layer_sizes": (256, 128), "alpha": 0.5, "max_iter": 80}
+perceptrons = {"hidden_layer_sizes": (256, 128), "alpha": 0.5, "max_iter": 60}
 convolutions = Convolutional(image_shape=(28, 28), skip=False)
 models = {
     "PCA": PCA(32),
