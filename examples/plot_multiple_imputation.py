@@ -37,7 +37,7 @@ missing[250:] = np.arange(64) >= 32
 X_test = np.where(missing, np.nan, test)
 
 imputer = AutoencoderImputer(sample_posterior=True, random_state=0).fit(X_train)
-imputations = np.array(imputer.sample(X_test, n_imputations=50, random_state=0))
+imputations = np.array(imputer.sample(X_test, n_imputations=30, random_state=0))
 
 # %%
 # Is it as sure as it may be?
@@ -47,7 +47,7 @@ imputations = np.array(imputer.sample(X_test, n_imputations=50, random_state=0))
 # column for a linear function of the others with normal errors of one size.
 
 iterative = IterativeImputer(sample_posterior=True, max_iter=5, random_state=0).fit(X_train)
-peer = np.array([iterative.transform(X_test) for _ in range(50)])
+peer = np.array([iterative.transform(X_test) for _ in range(30)])
 
 shares = np.linspace(0.1, 0.9, 9)
 curves = {}

@@ -292,7 +292,7 @@ class NestedAutoencoder(BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_columns)
-            Codes, as `transform` returns them, or their first columns; at most n_components_.
+            Codes, as `transform` returns them, or their first columns; at most `n_components_`.
 
         Returns
         -------
@@ -303,7 +303,7 @@ class NestedAutoencoder(BaseAutoencoder):
         Raises
         ------
         ValueError
-            If X has more than n_components_ columns.
+            If X has more than `n_components_` columns.
         """
         return super().inverse_transform(X)
 
