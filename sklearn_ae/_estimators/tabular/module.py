@@ -17,7 +17,7 @@ from .layout import Layout
 from .noise import noise_of
 
 HIDDEN_LAYER_SIZES = (128, 64)  # what "auto" is
-LOGITS_AT_A_TIME = 2**21  # of columns of many categories, where rows are judged or decoded
+LOGITS_AT_A_TIME = 2**20  # of columns of many categories, where rows are judged or decoded
 
 
 class TableEncoder(nn.Module):
