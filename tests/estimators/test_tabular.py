@@ -209,7 +209,7 @@ def test_one_number_tells_all_columns_that_follow_it(fitted):
 
 def test_a_column_that_nothing_tells_of_is_said_to_be_constant(fitted):
     new = animals(seed=1)
-    assert abs(fitted.column_scores(new)["noise"]) < 0.02
+    assert abs(fitted.column_scores(new)["noise"]) < 0.05
     assert fitted.reconstruct(new)["noise"].nunique() == 1
 
 

@@ -125,12 +125,14 @@ class TableObjective(Objective):
 
     Parameters
     ----------
-    *args, **kwargs
+    *args
         As for `Objective`.
     is_wide : bool, default=False
         Whether the code could copy the cells. Then rows that are held out are corrupted, too, or
         they would ask for a copy; narrow codes are judged by what they make of the rows as they
         are.
+    **kwargs
+        As for `Objective`.
     """
 
     def __init__(self, *args, is_wide=False, **kwargs):
