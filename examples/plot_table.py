@@ -34,9 +34,10 @@ table = table.astype({"Home": "category", "Marital": "category"})
 status = table.pop("Status")
 train, test = train_test_split(table, random_state=0)
 autoencoder = TabularAutoencoder(n_components=4, random_state=0).fit(train)
-decoded = autoencoder.inverse_transform(autoencoder.transform(test))
-print("before\n", test.head(3).T.to_string(), sep="")
-print("\nafter, from 4 numbers a row\n", decoded.head(3).T.to_string(), sep="")
+codes = pd.DataFrame(autoencoder.transform(test), index=test.index)  # rows keep their labels
+decoded = autoencoder.inverse_transform(codes)
+print("before", test.head(3).T.to_string(), sep="\n")
+print("\nafter, from 4 numbers a row", decoded.head(3).round(1).T.to_string(), sep="\n")
 print("\nsame dtypes:", decoded.dtypes.equals(test.dtypes))
 
 # %%
@@ -86,15 +87,17 @@ for shift, (method, color) in enumerate(
     left.barh(places + 0.27 * (shift - 1), values, 0.27, label=method, color=color)
 left.set_yticks(places, order)
 left.set_xlabel("R² (numbers) or accuracy (categories) of held-out rows, 4 components")
-left.legend(frameon=False)
+left.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+colors = np.where(status == "good", "tab:blue", "tab:red")
+right.scatter(*codes.T, s=6, alpha=0.4, color=colors, linewidths=0)
+low, high = np.quantile(codes, [0.01, 0.99], axis=0)
+right.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
 for answer, color in (("good", "tab:blue"), ("bad", "tab:red")):
-    right.scatter(
-        *codes[(status == answer).to_numpy()].T, s=4, alpha=0.5, color=color, label=answer
-    )
+    right.scatter([], [], color=color, label=answer)
 right.set(
     xlabel="code 1", ylabel="code 2", title="What became of the loan, which the net has not seen"
 )
-right.legend(frameon=False, markerscale=3)
+right.legend()
 path = Path(__file__).parent / "images" / "plot_table.png"
 figure.savefig(path, dpi=80)
 
