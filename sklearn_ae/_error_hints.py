@@ -163,7 +163,8 @@ def _way_out(text, X):
     if "could not convert string to float" in text:
         return (
             f". {_columns_of_texts(X)}Encode them before: "
-            "sklearn.preprocessing.OneHotEncoder in a ColumnTransformer, or skrub.TableVectorizer."
+            "sklearn.preprocessing.OneHotEncoder in a ColumnTransformer, or skrub.TableVectorizer. "
+            "Or use sklearn_ae.TabularAutoencoder, which takes them as they are."
         )
     return None
 

@@ -83,7 +83,10 @@ def test_gaps_are_told_who_fills_them(estimator):
 
 def test_columns_of_texts_are_named():
     table = pd.DataFrame({"age": [30.0, 40.0], "city": ["Berlin", "Rome"], "paid": [True, False]})
-    with pytest.raises(ValueError, match=r"not numbers: city\. Encode them before.*OneHotEncoder"):
+    message = (
+        r"not numbers: city\. Encode them before.*OneHotEncoder.*sklearn_ae\.TabularAutoencoder"
+    )
+    with pytest.raises(ValueError, match=message):
         AutoencoderTransformer(1).fit(table)
 
 

@@ -70,6 +70,10 @@ class Encoding:
         """Names of the columns."""
         return self.frame.names(len(self.kinds))
 
+    def kinds_by_name(self):
+        """Return the kinds of the columns as a dict."""
+        return dict(zip(self.names, self.kinds, strict=True))
+
     @property
     def sizes(self):
         """How many categories each column has; 1 where it has none."""

@@ -24,8 +24,9 @@ from ..._training.tasks import CallbackSupportMixin, tasks_of
 from ..._validation import Whole, check_training, checked_codes, unchanged_on_error, warn_user
 from .encoding import Encoding, check_width, dtype_of_cells
 from .filling import filled
-from .fit import course_of, train_on_table
+from .fit import course_of, learn
 from .frames import checked_table, in_order
+from .gaps import Filling
 from .kinds import column_weights
 from .module import TableRecipe, rebuilt, recipe_for, table_of_codes
 from .scores import explained, probabilities, relative_losses
@@ -44,20 +45,17 @@ class TabularAutoencoder(
 
     Each kind of column has a loss of its own: the squared error of numbers and dates, the
     cross-entropy of categories, the Poisson deviance of counts; each divided by that of the
-    constant model, so that the columns weigh the same. `inverse_transform` returns a table with
-    the columns, dtypes and categories of the one that was fitted. Cells may be missing, in `fit`
-    and afterwards, and so is a category that was not seen in `fit`.
-
-    `AutoencoderTransformer` does for numbers that have one unit.
+    constant model. `inverse_transform` returns a table with the columns, dtypes and categories of
+    the one that was fitted. Cells may be missing, and so is a category that `fit` has not seen.
 
     Parameters
     ----------
     n_components : int, default=2
         Width of the code.
     column_types : dict, default=None
-        Kinds of columns by their names (or positions), where they are not those of the dtypes:
-        "numeric", "categorical", "binary", "count" or "datetime". Without, numbers are numeric,
-        bools binary, dates and durations datetime, and everything else is categorical.
+        Kinds of columns by their names (or positions), if not those of the dtypes:
+        "numeric", "categorical", "binary", "count" or "datetime". By themselves numbers are
+        numeric, bools binary, dates and durations datetime, and all else is categorical.
     categorical_features : array-like of bool, int or str, default=None
         Columns that are categorical, whatever their dtype: a mask, positions or names.
     column_weights : dict or array-like of shape (n_features,), default=None
@@ -111,32 +109,28 @@ class TabularAutoencoder(
     module_, net_ : torch.nn.Module, skorch.NeuralNet
         The net, of encoded cells, and what trained it.
     is_linear_ : bool
-        Whether training did not help on the held-out rows: then the linear model is all there is.
+        Whether the linear model is all there is, as training did not help on the held-out rows.
     n_iter_ : int
         Number of epochs.
-    loss_curve_ : list of float
-        Mean training loss in each epoch (or round, see `n_iter_no_change`).
+    loss_curve_, best_loss_ : list of float, float
+        Mean training loss in each epoch (or round), and the smallest of the rows that decide.
     validation_loss_curve_, validation_scores_ : list of float or None
         Mean loss of the rows held out, likewise, without noise; and what share of the constant
         model's loss is explained. None if no rows were held out.
-    best_loss_ : float
-        Smallest loss of the rows that decide: those held out, else those trained on.
     n_features_in_, feature_names_in_ : int, ndarray of shape (n_features_in_,)
         Number of columns seen in `fit`, and their names, if X had any that are strings.
 
     Notes
     -----
-    Training starts at the linear model of the same losses, found from the principal axes of the
-    standardised numbers and categories (Pagès 2004), and goes back to it if what is learned does
-    not clearly help on the held-out rows. Columns that these show to be no better than constant
-    are: their reconstruction is the mean, or the frequencies of the categories.
+    Training starts at the linear model of the same losses, from the principal axes of standardised
+    numbers and categories (Pagès 2004), and goes back to it if what is learned does not clearly
+    help on the held-out rows. Columns that are not clearly better than constant there are so.
 
-    Numbers are standardised; those with very heavy tails (an excess kurtosis above 1000) take a
-    normal distribution by way of their quantiles. Columns of more than 60 categories have an
-    embedding of 16 numbers, which the encoder is given and the decoder answers in.
+    Numbers are standardised, by their quantiles where the excess kurtosis is above 1000. Columns of
+    more than 60 categories have an embedding of 16 numbers at either end.
 
-    In training numbers count four times as much as categories, since the slope of the squared
-    error vanishes where the error is small; in scores and errors they count the same.
+    Numbers count four times as much as categories in training, as the slope of the squared error
+    vanishes where it is small; in scores and errors they count the same.
 
     References
     ----------
@@ -247,15 +241,14 @@ class TabularAutoencoder(
             check_training(self)
             table = checked_table(self, X, reset=True)
             self._encoding = Encoding.of(table, self.column_types, self.categorical_features)
-            names, kinds = self._encoding.names, self._encoding.kinds
-            self.column_types_ = dict(zip(names, kinds, strict=True))
-            weights = column_weights(self.column_weights, names)
+            self.column_types_ = self._encoding.kinds_by_name()
+            weights = column_weights(self.column_weights, self._encoding.names)
             cells = self._encoding.encode(table, dtype_of_cells(table))
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
             recipe = recipe_for(self, self._encoding)
             tasks = tasks_of(self, recipe.n_epochs(len(cells)), given)
             with borrowed_global_state(seed, self.device):
-                trained = train_on_table(recipe, cells, weights, seed, tasks)
+                trained, self._filling = learn(recipe, cells, weights, seed, tasks)
             self._set_trained(trained)
             vars(self).update(course_of(trained))
             if tasks is not None:
@@ -269,8 +262,7 @@ class TabularAutoencoder(
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
-            With the columns of `fit`, in whatever order. A category that `fit` has not seen counts
-            as missing.
+            With the columns of `fit`, in any order. A category that is new counts as missing.
 
         Returns
         -------
@@ -291,8 +283,7 @@ class TabularAutoencoder(
         Returns
         -------
         table : DataFrame or ndarray of shape (n_samples, n_features)
-            Like what `fit` was given, with its columns, dtypes and categories. The index is that of
-            X, if it has one.
+            With columns, dtypes and categories of what `fit` was given, and the index of X.
         """
         cells = table_of_codes(self.module_, checked_codes(self, X))
         return self._encoding.decode(cells, getattr(X, "index", None))
@@ -314,7 +305,10 @@ class TabularAutoencoder(
         return self._encoding.decode(rebuilt(self.module_, cells), getattr(table, "index", None))
 
     def impute(self, X):
-        """Fill the missing cells of a table with their reconstruction.
+        """Fill the missing cells of a table with what the others of their row make likely.
+
+        A column is filled with its reconstruction, by a linear model of all columns, or with a mean
+        of both: what was best at hidden cells of held-out rows.
 
         Parameters
         ----------
@@ -326,7 +320,8 @@ class TabularAutoencoder(
         table : DataFrame or ndarray of shape (n_samples, n_features)
             X, with values in its gaps.
         """
-        return filled(self._cells(X)[0], self.reconstruct(X))
+        table, cells = self._cells(X)
+        return filled(table, self._encoding.decode(self._filling(self.module_, cells)))
 
     def score(self, X, y=None):
         """Return the mean over the columns of the share that the reconstruction explains.
@@ -430,18 +425,21 @@ class TabularAutoencoder(
         if "_trained" in state:
             state["_trained"] = state_of(self._trained)
             state["_encoding"] = self._encoding.state()
+            state["_filling"] = self._filling.state()
             del state["module_"], state["net_"]
         return stamped(state)
 
     def __setstate__(self, state):
         """Rebuild module and net, on the CPU where this machine lacks the device."""
         state = checked_state(type(self), state)
-        trained, encoding = state.pop("_trained", None), state.pop("_encoding", None)
+        names = ("_trained", "_encoding", "_filling")
+        trained, encoding, filling = (state.pop(name, None) for name in names)
         super().__setstate__(state)
         if trained is not None:
             self._encoding = Encoding.from_state(encoding)
             self._set_trained(trained_from(trained, TableRecipe))
             check_width(self._encoding, self.module_, self.n_features_in_)
+            self._filling = Filling.from_state(filling, self.module_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

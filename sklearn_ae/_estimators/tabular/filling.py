@@ -27,9 +27,9 @@ def _filled(own, given):
     missing = own.isna()
     if not missing.any():
         return own.copy()
-    if own.dtype == given.dtype or own.dtype == object:
+    if own.dtype == given.dtype:
         return own.where(~missing, given)
-    # Whole numbers beside gaps are floats, until there are no gaps.
+    # Beside gaps whole numbers are floats and bools are objects, until there are no gaps.
     together = own.astype(object).where(~missing, given.astype(object))
     try:
         return together.astype(given.dtype)

@@ -10,12 +10,13 @@ from ..._training.start import turn_to_principal_axes
 from ..._training.step import Stepper
 from .cells import describe
 from .floor import fall_back
+from .gaps import Filling
 from .module import rows_at_a_time
 from .start import start_embeddings, start_linear
 
 
-def train_on_table(recipe, X, weights, seed, tasks=None):
-    """Train a module on cells.
+def learn(recipe, X, weights, seed, tasks=None):
+    """Train a module on cells, and learn to fill gaps of such rows.
 
     Parameters
     ----------
@@ -31,6 +32,7 @@ def train_on_table(recipe, X, weights, seed, tasks=None):
     -------
     trained : Trained
         ``is_pca`` says that it is the linear model.
+    filling : Filling
     """
     rows, held_out = split(recipe, X, None, seed)
     module = build_module(recipe, X.shape[1], X.dtype, seed)
@@ -50,11 +52,13 @@ def train_on_table(recipe, X, weights, seed, tasks=None):
     if is_linear:
         start_embeddings(module, X, seed)
         start_linear(module, X, recipe.n_components, seed)
-    if held_out is not None:
-        fall_back(module, rows_of(held_out))
+    judged = None if held_out is None else rows_of(held_out)
+    if judged is not None:
+        fall_back(module, judged)
     if module.can_turn:
         turn_to_principal_axes(module, X, None)
-    return Trained(module, net, recipe, seed, loop, is_linear)
+    filling = Filling.of(module, own, judged, seed)
+    return Trained(module, net, recipe, seed, loop, is_linear), filling
 
 
 def course_of(trained):

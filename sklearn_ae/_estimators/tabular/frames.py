@@ -87,9 +87,7 @@ def _check_labels(estimator, labels, reset):
     if reset:
         twice = [name for i, name in enumerate(labels) if name in labels[:i]]
         if twice:
-            raise ValueError(
-                f"X has more than one column {twice[0]!r}. Give each column a name of its own."
-            )
+            raise ValueError(f"Expected unique column names, got {twice[0]!r} more than once.")
         return
     fitted = estimator._encoding.frame.labels
     if fitted is not None and labels != fitted and not hasattr(estimator, "feature_names_in_"):

@@ -17,7 +17,7 @@ from .layout import Layout
 from .noise import noise_of
 
 HIDDEN_LAYER_SIZES = (128, 64)  # what "auto" is
-LOGITS_AT_A_TIME = 2**21  # of columns of many categories, where rows are judged or decoded
+LOGITS_AT_A_TIME = 2**20  # of columns of many categories, where rows are judged or decoded
 
 
 class TableEncoder(nn.Module):
@@ -125,12 +125,14 @@ class TableObjective(Objective):
 
     Parameters
     ----------
-    *args, **kwargs
+    *args
         As for `Objective`.
     is_wide : bool, default=False
         Whether the code could copy the cells. Then rows that are held out are corrupted, too, or
         they would ask for a copy; narrow codes are judged by what they make of the rows as they
         are.
+    **kwargs
+        As for `Objective`.
     """
 
     def __init__(self, *args, is_wide=False, **kwargs):
