@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_digits, load_iris
 
 from sklearn_ae import AutoencoderTransformer
 from sklearn_ae.architectures import MLP
@@ -79,6 +79,40 @@ def test_partial_fit_lowers_the_loss():
     for _ in range(40):
         estimator.partial_fit(X)
     assert np.mean(estimator.loss_curve_[-5:]) < 0.9 * estimator.loss_curve_[0]
+
+
+def test_a_stream_of_chunks_comes_near_a_fit_of_as_many_passes():
+    digits = np.random.default_rng(0).permutation(load_digits().data)
+    fitted = AutoencoderTransformer(2, max_iter=12, early_stopping=False, random_state=0)
+    streamed = AutoencoderTransformer(2, random_state=0)
+    for _ in range(12):
+        for chunk in np.array_split(digits, 20):
+            streamed.partial_fit(chunk)
+    assert streamed.score(digits) > fitted.fit(digits).score(digits) - 0.02
+
+
+def test_the_average_of_the_weights_goes_on_from_call_to_call():
+    estimator = quick(batch_size=30)
+    for n_calls in (1, 2):
+        estimator.partial_fit(X)
+        assert estimator.net_.stepper.n_averaged_ == 5 * n_calls
+    latest, average = estimator.net_.stepper.latest_, list(estimator.module_.parameters())
+    assert not torch.equal(latest[0], average[0])
+
+
+def test_batches_of_a_stream_are_those_for_as_many_rows_as_there_have_been():
+    rows = np.random.default_rng(0).normal(size=(400, 3))
+    estimator, sizes = quick(1), []
+    for _ in range(4):
+        sizes.append(estimator.partial_fit(rows).net_.batch_size)
+    assert sizes == [32, 50, 75, 100]
+
+
+def test_latest_weights_that_do_not_fit_are_refused():
+    state = quick(1).partial_fit(X).__getstate__()
+    state["_trained"]["latest"]["weights"].pop()
+    with pytest.raises(ValueError, match="latest weights do not fit"):
+        quick(1).__setstate__(state)
 
 
 def test_partial_fit_continues_after_fit():

@@ -9,7 +9,8 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 REQUIRED = {"recipe": dict, "seed": Integral, "loop": dict, "arrays": dict}
-DEFAULTS = {"is_pca": False, "streaming": False, "n_steps": 0, "progress": None}
+DEFAULTS = {"is_pca": False, "streaming": False, "n_steps": 0, "n_rows": 0}
+DEFAULTS |= {"progress": None, "latest": None}
 CALLS_PER_ARRAY = 100  # of torch's functions; building a layer takes about twenty
 
 
@@ -32,9 +33,11 @@ def check_state(state, recipe_class):
     for name in ("is_pca", "streaming"):
         given = state.get(name, False)
         _check(isinstance(given, bool), f"{name}={_short(given)} is no bool")
-    seed, n_steps = state["seed"], state.get("n_steps", 0)
+    seed = state["seed"]
     _check(0 <= seed < 2**31, f"seed={seed} is not in [0, 2**31)")
-    _check(isinstance(n_steps, Integral) and n_steps >= 0, f"n_steps={_short(n_steps)}")
+    for name in ("n_steps", "n_rows"):
+        given = state.get(name, 0)
+        _check(isinstance(given, Integral) and given >= 0, f"{name}={_short(given)}")
     _check_recipe(state["recipe"], recipe_class)
     _check_loop(state["loop"])
     _check_arrays(state["arrays"])

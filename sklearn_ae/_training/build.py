@@ -23,7 +23,8 @@ class Trained:
     """A trained module, and what it takes to train on.
 
     ``loop`` is how it went through the rows (see `Recipe.loop`). ``is_pca`` says that training was
-    in vain, ``streaming`` that the net's optimizer goes on where it was, after ``n_steps`` steps.
+    in vain, ``streaming`` that the net's optimizer goes on where it was, after ``n_steps`` steps
+    with ``n_rows`` rows.
     """
 
     module: AutoencoderModule
@@ -34,6 +35,7 @@ class Trained:
     is_pca: bool = False
     streaming: bool = False
     n_steps: int = 0
+    n_rows: int = 0
 
     @property
     def rounds_per_pass(self):

@@ -1,5 +1,6 @@
 """From rows to a trained module: split, build, start, run, go back to PCA or turn the code."""
 
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -21,6 +22,9 @@ from .tables import range_of
 from .world import here
 
 MAX_HELD_OUT = 5000  # rows; more judge no better, and are missing in training
+MANY_ROWS = 10_000  # of a stream; more change nothing
+# Of the weight decay in a stream, whose rows are mostly new, so that there is less to be held back.
+STREAM_ALPHA = 0.3
 SIGNIFICANCE = 0.01  # of a gain over PCA on held-out rows; from 0.05 on, chance wins now and then
 
 
@@ -66,6 +70,10 @@ def train(recipe, X, weight, seed, tasks=None, before=None):
 def train_one_pass(recipe, X, weight, seed, before=None):
     """Train a module for one pass over some rows.
 
+    In a stream of chunks the weights go on from where they were, not from their average, which is
+    what is kept; the average goes on, too. Batches grow, up to a chunk, to those for as many rows
+    as there have been.
+
     Parameters
     ----------
     recipe : Recipe
@@ -85,15 +93,20 @@ def train_one_pass(recipe, X, weight, seed, before=None):
     else:
         module = continued_module(recipe, before, X, weight, before.module.dtype)
     resumed = before is not None and before.streaming and recipe.steps_like(before.recipe)
-    stepper = Stepper(n_before=before.n_steps if resumed else 0)
-    loop = recipe.loop(len(rows), MAX_RESTARTS + 1)
-    net = build_net(recipe, module, Monitor(max_epochs=1), stepper, seed, loop)
+    n_rows = len(rows) + (before.n_rows if resumed else 0)
+    loop = recipe.loop(n_rows, MAX_RESTARTS + 1)
+    if resumed:
+        stepper = Stepper(n_before=before.n_steps, before=before.net.stepper)
+        steps = replace(recipe, alpha=STREAM_ALPHA * recipe.alpha)
+    else:
+        stepper, steps = Stepper(), recipe
+    net = build_net(steps, module, Monitor(max_epochs=1), stepper, seed, loop)
     if resumed:
         with single_precision(module):
             resume(net, progress_of(before.net))
     run(net, rows, recipe)
-    n_steps = min(stepper.n_taken_, WARM_UP)
-    return Trained(module, net, recipe, seed, loop, streaming=True, n_steps=n_steps)
+    n_steps, n_rows = min(stepper.n_taken_, WARM_UP), min(n_rows, MANY_ROWS)
+    return Trained(module, net, recipe, seed, loop, streaming=True, n_steps=n_steps, n_rows=n_rows)
 
 
 def split(recipe, X, weight, seed):

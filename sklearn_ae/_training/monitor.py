@@ -100,7 +100,7 @@ class Monitor(Callback):
         if self.n_restarts_ and not self.n_sound_:
             raise Diverged
         kept = net.stepper.average_ if self.held_out is None else self.best_weights_
-        torch._foreach_copy_(net.stepper.weights_, kept)
+        net.stepper.end(kept)
 
     def _is_sane(self, train_loss):
         """Whether a loss is below what a decreasing loss passes, which the first one sets."""

@@ -29,8 +29,10 @@ def state_of(trained):
         "is_pca": trained.is_pca,
         "streaming": trained.streaming,
         "n_steps": trained.n_steps,
+        "n_rows": trained.n_rows,
         "arrays": arrays_of(trained.module),
         "progress": progress_of(trained.net) if trained.streaming else None,
+        "latest": trained.net.stepper.latest() if trained.streaming else None,
     }
 
 
@@ -63,7 +65,7 @@ def trained_from(state, recipe_class):
 
 
 def _rebuilt(state, recipe_class):
-    arrays, progress = state.pop("arrays"), state.pop("progress")
+    arrays, progress, latest = state.pop("arrays"), state.pop("progress"), state.pop("latest")
     given = state.pop("recipe")
     recipe = recipe_class(**given | {"device": usable_device(given.get("device", "cpu"))})
     check_arrays_fit(recipe, arrays)
@@ -75,6 +77,7 @@ def _rebuilt(state, recipe_class):
     if progress is not None:
         with single_precision(module):
             resume(net, progress)
+            net.stepper.put_back(latest, module)
     return Trained(module.eval(), net, recipe, **state)
 
 

@@ -37,6 +37,8 @@ class Stepper:
         Steps that the optimizer has taken before.
     decay : float, default=0.98
         Of the moving average, per step.
+    before : Stepper or None, default=None
+        Whose steps these go on from: where it has left the weights, its average being theirs now.
 
     Attributes
     ----------
@@ -46,10 +48,13 @@ class Stepper:
         What is trained, and its moving average.
     """
 
-    def __init__(self, schedule=warm_up, n_before=0, decay=0.98):
+    latest_ = None
+
+    def __init__(self, schedule=warm_up, n_before=0, decay=0.98, before=None):
         self.schedule = schedule
         self.n_before = n_before
         self.decay = decay
+        self.before = before
 
     def begin(self, net):
         """Get ready to train the module of a net.
@@ -62,6 +67,50 @@ class Stepper:
         self.n_averaged_ = self.n_pending_ = 0
         self.average_ = [weight.clone() for weight in float_tensors(net.module_)]
         self.follow(net.module_)
+        if self.before is not None and _are_alike(self.weights_, self.before.latest_):
+            self.n_averaged_ = self.before.n_averaged_
+            torch._foreach_copy_(self.weights_, self.before.latest_)
+
+    def end(self, kept):
+        """Give the weights that are to be kept to the module, and remember the latest.
+
+        Parameters
+        ----------
+        kept : list of Tensor
+        """
+        self.latest_ = [weight.clone() for weight in self.weights_]
+        self.before = None
+        torch._foreach_copy_(self.weights_, kept)
+
+    def latest(self):
+        """Return the latest weights as arrays, and of how many steps the average is; or None."""
+        if self.latest_ is None:
+            return None
+        weights = [weight.cpu().numpy() for weight in self.latest_]
+        return {"weights": weights, "n_averaged": self.n_averaged_}
+
+    def put_back(self, latest, module):
+        """Be what was left behind after a training of a module.
+
+        Parameters
+        ----------
+        latest : dict or None
+            As from `latest`.
+        module : nn.Module
+
+        Raises
+        ------
+        ValueError
+            If the weights are not those of the module.
+        """
+        if latest is None:
+            return
+        own = float_tensors(module)
+        weights = [torch.from_numpy(array.copy()) for array in latest["weights"]]
+        if not _are_alike(weights, own):
+            raise ValueError("The latest weights do not fit the module.")
+        self.latest_ = [weight.to(tensor) for weight, tensor in zip(weights, own, strict=True)]
+        self.n_averaged_ = int(latest["n_averaged"])
 
     def follow(self, module, flat=None):
         """Follow the weights of a module to where they lie.
@@ -141,6 +190,11 @@ class Stepper:
         for tensor, average in zip(float_tensors(module), self.average_, strict=True):
             tensor.copy_(average)
         return module
+
+
+def _are_alike(tensors, others):
+    """Whether two lists of tensors have the same shapes; a changed loss may have changed them."""
+    return others is not None and [t.shape for t in tensors] == [t.shape for t in others]
 
 
 class OneCycle:
