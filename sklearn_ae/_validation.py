@@ -118,10 +118,10 @@ def check_parts(estimator, parts):
     parts : dict
         What its recipe is made of.
     """
-    if usable_device(estimator.device) != estimator.device:
+    if estimator.device != "auto" and usable_device(estimator.device) != estimator.device:
         raise ValueError(
-            f"device={estimator.device!r} is not available here. Use device='cpu', or a device "
-            "that torch can reach."
+            f"device={estimator.device!r} is not available here. Use device='cpu', a device "
+            "that torch can reach, or 'auto'."
         )
     for name in ("loss", "architecture", "penalty", "corruption"):
         part = parts.get(name)

@@ -8,7 +8,6 @@ from torch.utils.data import Dataset
 
 FEW_ROWS = 64
 ROWS_AT_A_TIME = 4096  # when data passes through a fitted module
-MAX_PREPARED = 2**24  # values that are cast and standardised once; of more a copy might not fit
 ROUND = 50  # steps, after which a training that counts steps is told of
 
 
@@ -40,6 +39,10 @@ class Rows(Dataset):
         """Return one row and its weight, for loaders that know only that."""
         i = i if self.index is None else self.index[i]
         return np.array(self.X[i]), 1.0 if self.weight is None else self.weight[i]
+
+    def placed(self, order):
+        """Return positions, drawn by torch, as `take` takes them without delay."""
+        return order.numpy()
 
     def weights(self):
         """Return the weights of all rows of X: zero for those that are not among these."""
@@ -85,18 +88,22 @@ class PreparedRows(Rows):
         self.index = None
         self.batches = {}
 
+    def placed(self, order):
+        """Return positions, drawn by torch, where the rows are: once for all batches of a pass."""
+        return order.to(self.X.device)
+
     def take(self, positions):
         """Return the rows at some positions, their weights and their guide if any.
 
         Parameters
         ----------
-        positions : ndarray of int, or slice
+        positions : ndarray or tensor of int, or slice
         """
         parts = [self.X] if self.guide is None else [self.X, self.guide]
         if isinstance(positions, slice):
             X, *guide = (part[positions] for part in parts)
         else:
-            positions = torch.from_numpy(positions).to(self.X.device)
+            positions = torch.as_tensor(positions).to(self.X.device, non_blocking=True)
             X, *guide = self._selected(parts, positions)
         return X, None if self.weight is None else self.weight[positions], *guide
 
@@ -135,7 +142,7 @@ class Batches:
     def __iter__(self):
         order = None
         if self.generator is not None and len(self) > 1:
-            order = torch.randperm(len(self.dataset), generator=self.generator).numpy()
+            order = self.dataset.placed(torch.randperm(len(self.dataset), generator=self.generator))
         for rows in self.slices:
             yield self.dataset.take(rows if order is None else order[rows])
 
