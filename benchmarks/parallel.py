@@ -5,8 +5,8 @@ both processes together), one thread each. The processes talk through gloo. Each
 process and then two, and reports
 
 - seconds and CPU seconds of the epochs and of all of `fit`, for each process;
-- ``speed``: seconds of one process by those of two, and ``CPU``: the same of CPU seconds, which on a
-  machine with other users is what two free cores would come to;
+- ``speed``: seconds of one process by those of two, and ``CPU``: the same of CPU seconds, which is
+  what two free cores would come to where other users take their share;
 - the largest difference of a weight, and whether both ended after the same epoch.
 
 Rounding is another with two processes: sums over a batch are taken in another order. It grows from
