@@ -28,7 +28,8 @@ def _note_inherited():
     _inherited = dist.group.WORLD if dist.is_available() else None
 
 
-os.register_at_fork(after_in_child=_note_inherited)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_note_inherited)
 
 
 def is_one_of_several():
