@@ -155,6 +155,10 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     A loss that explodes sends the fit back to its best weights, at half the learning rate.
 
+    Where torchrun has started several processes, or `torch.distributed` has been initialised, all
+    of them fit one model: to the same rows if they give the same, else to those of all. Methods of
+    a fitted estimator that go by rows take Dask arrays and DataFrames, too, and return another one.
+
     References
     ----------
     Baldi & Hornik (1989). Neural networks and principal component analysis. Neural Networks 2.
