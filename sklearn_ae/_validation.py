@@ -135,10 +135,10 @@ def check_parts(estimator, parts):
 
 def check_device(estimator):
     """Raise ValueError if this machine has not got the device that an estimator asks for."""
-    if usable_device(estimator.device) != estimator.device:
+    if estimator.device != "auto" and usable_device(estimator.device) != estimator.device:
         raise ValueError(
-            f"device={estimator.device!r} is not available here. Use device='cpu', or a device "
-            "that torch can reach."
+            f"device={estimator.device!r} is not available here. Use device='cpu', a device "
+            "that torch can reach, or 'auto'."
         )
 
 

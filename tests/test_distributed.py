@@ -1,4 +1,4 @@
-"""Two processes train one model. They are started twice: to train, and for one to be killed."""
+"""Two processes train one model. In the end one of them is killed."""
 
 import contextlib
 import multiprocessing
@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import warnings
-from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -57,7 +56,7 @@ def tall_rows(module, x, output):
 
 # Name, estimator, rows, weights: what one process has to come to as well.
 AS_ONE = {
-    "default": (plain(max_iter=30), X, None),
+    "default": (plain(max_iter=10), X, None),
     "single precision": (plain(), X.astype(np.float32), None),
     "double precision, to the end": (plain(max_iter=500), X + 30_000, None),
     "weighted": (plain(), X, WEIGHT),
@@ -176,6 +175,7 @@ def run_cases(rank, folder):
     found["wide"] = facts(plain().fit(X))
     with open(f"{folder}/found{rank}", "wb") as file:
         pickle.dump(found, file)
+    lose_a_rank(rank, folder)
     dist.destroy_process_group()
 
 
@@ -193,15 +193,8 @@ def kept_and_resumed(path, rows):
 
 
 def lose_a_rank(rank, folder):
-    torch.set_num_threads(1)
+    """Write down how fits end whose second rank says nothing for a while, and then is killed."""
     ranks.SILENCE = 3
-    dist.init_process_group(
-        "gloo",
-        init_method=f"file://{folder}/met",
-        rank=rank,
-        world_size=2,
-        timeout=timedelta(minutes=10),
-    )
     for callback in (Silent, Killed):
         start = time.perf_counter()
         message = message_of(plain(callbacks=[callback]).fit, X)
@@ -209,21 +202,23 @@ def lose_a_rank(rank, folder):
             pickle.dump((time.perf_counter() - start, message), file)
 
 
-def started(function, n_ranks, *args):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where two ranks have written what they found."""
+    folder = tmp_path_factory.mktemp("ranks")
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=function, args=(rank, *args)) for rank in range(n_ranks)]
+    processes = [context.Process(target=run_cases, args=(rank, folder)) for rank in range(2)]
     for process in processes:
         process.start()
-    return processes
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, -signal.SIGKILL]
+    return folder
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def found(folder):
     """What each of two ranks has found."""
-    folder = tmp_path_factory.mktemp("ranks")
-    for process in started(run_cases, 2, folder):
-        process.join()
-        assert process.exitcode == 0
     return [pickle.loads((folder / f"found{rank}").read_bytes()) for rank in range(2)]
 
 
@@ -300,15 +295,11 @@ def test_a_fit_of_two_ranks_goes_on_from_its_checkpoint(found):
         assert_equal(own["kept"]["resumed"], own["kept"]["whole"])
 
 
-def test_if_one_rank_is_silent_or_killed_the_other_ends_soon(tmp_path):
-    processes = started(lose_a_rank, 2, tmp_path)
-    for process in processes:
-        process.join(120)
-    assert [process.exitcode for process in processes] == [0, -signal.SIGKILL]
-    for name in ("Silent0", "Silent1", "Killed0"):
-        seconds, message = pickle.loads((tmp_path / name).read_bytes())
-        assert seconds < 60
-        assert f"Rank {name[-1]} of 2 has lost the others" in message
+@pytest.mark.parametrize("name", ["Silent0", "Silent1", "Killed0"])
+def test_if_one_rank_is_silent_or_killed_the_other_ends_soon(folder, name):
+    seconds, message = pickle.loads((folder / name).read_bytes())
+    assert seconds < 60
+    assert f"Rank {name[-1]} of 2 has lost the others" in message
 
 
 SCRIPT = """

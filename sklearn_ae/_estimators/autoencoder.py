@@ -95,7 +95,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     verbose : int, default=0
         1 prints a line per epoch.
     device : str, default="cpu"
-        Where torch computes, for example "cuda".
+        Where torch computes, for example "cuda". "auto" is a GPU if there is one, else the CPU.
     callbacks : list, default=None
         Callbacks of skorch, copied before use. Those of scikit-learn 1.9 are set with
         ``set_callbacks``.
@@ -164,6 +164,10 @@ class AutoencoderTransformer(BaseAutoencoder):
     ``ignores_rotation``; nor after `partial_fit`.
 
     A loss that explodes sends the fit back to its best weights, at half the learning rate.
+
+    Where torchrun has started several processes, or `torch.distributed` has been initialised, all
+    of them fit one model: to the same rows if they give the same, else to those of all. Methods of
+    a fitted estimator that go by rows take Dask arrays and DataFrames, too, and return another one.
 
     References
     ----------

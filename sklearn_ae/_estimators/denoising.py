@@ -115,7 +115,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
     verbose : int, default=0
         1 prints a line per epoch.
     device : str, default="cpu"
-        Where torch computes, for example "cuda".
+        Where torch computes, for example "cuda". "auto" is a GPU if there is one, else the CPU.
     callbacks : list, default=None
         Callbacks of skorch, copied before use. Those of scikit-learn 1.9 are set with
         ``set_callbacks``.

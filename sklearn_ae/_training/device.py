@@ -1,5 +1,6 @@
 """Where and how a net computes: device, number of threads, precision."""
 
+import os
 import threading
 from contextlib import contextmanager
 
@@ -8,6 +9,48 @@ import torch
 # Multiply-adds of a batch in the forward pass. Below, threads cost more than they compute; and on a
 # busy machine they wait for each other in every layer, which can make a step 100 times slower.
 WORTH_THREADS = 64e6
+
+
+MAX_PREPARED = 2**24  # values that are cast and standardised once; of more a copy might not fit
+
+
+def room_for(X, device):
+    """Return how many values a device has room for, beside rows that lie in main memory.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    device : str
+
+    Returns
+    -------
+    n_values : int
+        On a GPU a third of what is free, since they are copied once on the way.
+    """
+    if torch.device(device).type != "cuda":
+        return MAX_PREPARED
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(free // (3 * X.itemsize), MAX_PREPARED)
+
+
+def chosen_device(device):
+    """Return the device that "auto" stands for here, or the one that is asked for.
+
+    Parameters
+    ----------
+    device : str
+
+    Returns
+    -------
+    device : str
+        For "auto" a GPU if there is one: under torchrun, the one whose number this process has.
+    """
+    if device != "auto":
+        return device
+    if not torch.cuda.is_available():
+        return "cpu"
+    local_rank = int(os.environ.get("LOCAL_RANK", 0))
+    return f"cuda:{local_rank}" if local_rank else "cuda"
 
 
 def usable_device(device):

@@ -9,7 +9,6 @@ from torch.utils.data import Dataset
 from .tables import Table, rows_at_a_time
 
 FEW_ROWS = 64
-MAX_PREPARED = 2**24  # values that are cast and standardised once; of more a copy might not fit
 ROUND = 50  # steps, after which a training that counts steps is told of
 
 
@@ -41,6 +40,10 @@ class Rows(Dataset):
         """Return one row and its weight, for loaders that know only that."""
         i = i if self.index is None else self.index[i]
         return np.array(self.X[i]), 1.0 if self.weight is None else self.weight[i]
+
+    def placed(self, order):
+        """Return positions, drawn by torch, as `take` takes them without delay."""
+        return order.numpy()
 
     def weights(self):
         """Return the weights of all rows of X: zero for those that are not among these."""
@@ -74,7 +77,7 @@ class Rows(Dataset):
         """
         order = None
         if generator is not None and len(slices) > 1:
-            order = torch.randperm(len(self), generator=generator).numpy()
+            order = self.placed(torch.randperm(len(self), generator=generator))
         for rows in slices:
             yield self.take(rows if order is None else order[rows])
 
@@ -104,18 +107,22 @@ class PreparedRows(Rows):
         self.index = None
         self.batches = {}
 
+    def placed(self, order):
+        """Return positions, drawn by torch, where the rows are: once for all batches of a pass."""
+        return order.to(self.X.device)
+
     def take(self, positions):
         """Return the rows at some positions, their weights and their guide if any.
 
         Parameters
         ----------
-        positions : ndarray of int, or slice
+        positions : ndarray or tensor of int, or slice
         """
         parts = [self.X] if self.guide is None else [self.X, self.guide]
         if isinstance(positions, slice):
             X, *guide = (part[positions] for part in parts)
         else:
-            positions = torch.from_numpy(positions).to(self.X.device)
+            positions = torch.as_tensor(positions).to(self.X.device, non_blocking=True)
             X, *guide = self._selected(parts, positions)
         return X, None if self.weight is None else self.weight[positions], *guide
 

@@ -7,13 +7,13 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 
-from .device import threads_for
-from .loader import MAX_PREPARED, Batches, PreparedRows, Rows, Steps, parts_of
+from .device import room_for, threads_for
+from .loader import Batches, PreparedRows, Rows, Steps, parts_of
 from .progress import ProgressLines
 from .shared_rows import SharedRows
 from .tables import Table
 from .world import here
-from .written_out import says, written_out
+from .written_out import recorded_where_possible, says, written_out
 
 
 class AutoencoderNet(NeuralNet):
@@ -120,6 +120,7 @@ class AutoencoderNet(NeuralNet):
         step = written_out(self.module_, self.criterion_, self.optimizer_)
         self.step_, self.why_autograd_ = (None, step) if isinstance(step, str) else (step, None)
         if self.step_ is not None:
+            self.step_ = recorded_where_possible(step)
             self.stepper.follow(self.module_, self.step_.flat)
 
     def _release(self):
@@ -282,7 +283,7 @@ class AutoencoderNet(NeuralNet):
             for _, callback in self.callbacks_
         )
         plain = type(X) in (Rows, SharedRows) and self.iterator_train in (Batches, Steps)
-        few = plain and len(X) * X.X.shape[1] <= MAX_PREPARED
+        few = plain and len(X) * X.X.shape[1] <= room_for(X.X, self.device)
         self.is_prepared_ = few and self.is_watched_only_ and self.step_ is not None
         if not self.is_prepared_:
             return X

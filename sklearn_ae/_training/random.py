@@ -6,6 +6,8 @@ from threading import Lock
 import numpy as np
 import torch
 
+from .device import chosen_device
+
 _borrowing = Lock()
 _seeding = Lock()
 _n_borrowers = 0
@@ -32,7 +34,7 @@ def borrowed_global_state(seed, device="cpu"):
         if _n_borrowers == 0:
             _lent = torch.get_rng_state()
         _n_borrowers += 1
-    device = torch.device(device)
+    device = torch.device(chosen_device(device))
     other = None if device.type in ("cpu", "meta") else torch.get_device_module(device.type)
     if other is not None:
         lent_by_device = other.get_rng_state(device)

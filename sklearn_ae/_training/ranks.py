@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from .device import float_tensors
+from .device import chosen_device, float_tensors
 from .loader import FEW_ROWS, counted_rows
 from .shared_rows import Columns, shared_rows
 from .tables import Table
@@ -29,7 +29,8 @@ def _note_inherited():
     _inherited = dist.group.WORLD if dist.is_available() else None
 
 
-os.register_at_fork(after_in_child=_note_inherited)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_note_inherited)
 
 
 def is_one_of_several():
@@ -87,8 +88,7 @@ def together(estimator):
     if not dist.is_initialized():
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
         atexit.register(_leave)
-    device = torch.device(estimator.device) if estimator.device != "auto" else None
-    world = Ranks(is_cuda=torch.cuda.is_available() if device is None else device.type == "cuda")
+    world = Ranks(is_cuda=torch.device(chosen_device(estimator.device)).type == "cuda")
     try:
         world.compare(estimator)
         with inside(world):

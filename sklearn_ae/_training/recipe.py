@@ -26,6 +26,7 @@ from math import ceil
 
 from sklearn.base import clone
 
+from .device import chosen_device
 from .loader import FEW_ROWS
 from .module import AutoencoderModule
 from .objective import Objective
@@ -215,7 +216,8 @@ class Recipe:
                 settled = replace(settled, max_iter=n_epochs, counts_epochs=True)
         init = "pca" if settled.init == "auto" else settled.init
         max_iter = MAX_ITER if settled.max_iter == "auto" else settled.max_iter
-        return replace(settled, init=init, max_iter=max_iter)
+        device = chosen_device(self.device)
+        return replace(settled, init=init, max_iter=max_iter, device=device)
 
     def steps_like(self, other):
         """Whether steps are taken as another recipe takes them, but for the size of the batches."""

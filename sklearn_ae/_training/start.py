@@ -79,6 +79,7 @@ def generalised_pca(module, loss, axes, rows, seed):
     bias : Tensor of shape (n_features,)
     """
     x, weight = some_rows(rows, max(LINEAR_VALUES // axes.shape[1], 1), seed)
+    module = copy.deepcopy(module).cpu()
     x = x.to(module.offset)
     seen = module.standardise(x).float()
     x, weight, axes = x.float(), weight.float(), axes.float()
@@ -86,6 +87,7 @@ def generalised_pca(module, loss, axes, rows, seed):
     bias, slope = tangent(module, loss)
     start = [axes / spread[:, None], slope.float()[:, None] * axes.T * spread, bias.float()]
     sizes = [part.numel() for part in start]
+    float_module = module.float()
     prior = 0.5 / x.numel()  # standard normal: of what codes of variance 1 do, and of such codes
 
     def parts_of(flat):
@@ -101,7 +103,6 @@ def generalised_pca(module, loss, axes, rows, seed):
         gradients = torch.autograd.grad(value + prior * size, parts)
         return (value + prior * size).item(), _flat(gradients)
 
-    float_module = copy.deepcopy(module).float()
     result = minimize(
         value_and_gradient,
         _flat(start),

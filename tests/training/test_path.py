@@ -271,7 +271,7 @@ def test_a_training_that_fails_gives_the_weights_their_memory_back():
 
 def test_large_tables_are_not_copied(monkeypatch, paths):
     small = quick().fit(X).transform(X)
-    monkeypatch.setattr(net_module, "MAX_PREPARED", 10)
+    monkeypatch.setattr(net_module, "room_for", lambda X, device: 10)
     large = quick().fit(X)
     assert not large.net_.is_prepared_
     assert set(paths) == {ClosedForm}

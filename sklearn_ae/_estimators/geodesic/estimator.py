@@ -126,7 +126,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
     verbose : int, default=0
         1 prints a line per epoch. 50 steps are one.
     device : str, default="cpu"
-        Where torch computes, for example "cuda".
+        Where torch computes, for example "cuda". "auto" is a GPU if there is one, else the CPU.
     callbacks : list, default=None
         Callbacks of skorch, copied before use. 50 steps are an epoch to them. Those of scikit-learn
         1.9 are set with ``set_callbacks``.

@@ -15,13 +15,15 @@ class Written(NamedTuple):
 
     ``code(encoder)`` returns what stands between the coders, like `Straight`; it ``goes_straight``
     to the decoder, or is what the network in one takes. ``reconstruction`` is `Reconstruction` or a
-    subclass, and sets the gradients of ``parameters`` besides those of the coders.
+    subclass, and sets the gradients of ``parameters`` besides those of the coders. A step that
+    ``repeats`` itself does the same to each batch, with numbers that do not leave the tensors.
     """
 
     code: Callable
     reconstruction: type = Reconstruction
     goes_straight: bool = True
     parameters: tuple = ()
+    repeats: bool = False
 
 
 class Straight:
@@ -126,13 +128,16 @@ def written_penalty(objective, module):
     """
     penalty, factor = objective.penalty, 1 / objective.penalty_unit
     if penalty is None:
-        return Written(lambda encoder: Straight())
+        return Written(lambda encoder: Straight(), repeats=True)
     if not _is_known(penalty, module.encoder):
         return None
     if type(penalty) is Contractive:
         factor /= module.scale.item() ** 2
         return Written(lambda encoder: Straight(Contraction(penalty, factor, encoder)))
-    return Written(lambda encoder: Straight(PENALTIES[type(penalty)](penalty, factor)))
+    repeats = type(penalty) in (L1, L2)
+    return Written(
+        lambda encoder: Straight(PENALTIES[type(penalty)](penalty, factor)), repeats=repeats
+    )
 
 
 def _is_known(penalty, encoder):

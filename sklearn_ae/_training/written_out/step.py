@@ -53,6 +53,8 @@ class Step:
         The parameters; first those that decay.
     gradient : ClosedForm or Leaves
         Sets the gradients, and returns the value for a batch.
+    repeats : bool
+        Whether it does the same to each batch, so that it can be recorded.
     """
 
     def __init__(self, module, objective, optimizer):
@@ -64,12 +66,15 @@ class Step:
             written = set()
             decoder, encoder = Coder(decoder, written), Coder(encoder, written)
             self.gradient = ClosedForm(module, objective, written_as, encoder, decoder)
+            self.repeats = written_as.repeats and objective.corruption is None
         else:
             written = {id(parameter) for parameter in module.parameters()}
             coders = {network: Coder(network, written) for network in (encoder, decoder)}
+            self.repeats = False
             self.gradient = Leaves(module, objective, coders, self.flat)
         self.rule = RULES[type(optimizer)](optimizer, self.flat)
         self.world = here()
+        self.repeats = self.repeats and self.world.size == 1
 
     def __call__(self, x, weight, guide, rate, between=None):
         """Take a step, and return the value of the objective for its batch.
@@ -79,7 +84,7 @@ class Step:
         x : Tensor of shape (n_rows, n_features)
         weight : Tensor of shape (n_rows,) or None
         guide : Tensor of shape (n_rows, n_values) or None
-        rate : float
+        rate : float or Tensor of shape ()
             Learning rate.
         between : callable or None, default=None
             Called when there are gradients, which it may change.
