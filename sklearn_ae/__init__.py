@@ -10,6 +10,7 @@ Estimators, each with ``fit``, ``transform`` and, but for the last two, ``invers
 `ContractiveAutoencoder`        codes that change along the data only
 `SparseAutoencoder`             wide codes of which each row uses few units; a dictionary
 `VariationalAutoencoder`        draws new rows, and says how likely one is
+`TabularAutoencoder`            tables of numbers, categories, dates and gaps, and back
 `AutoencoderOutlierDetector`    rows that do not belong, with p-values and reasons
 `AutoencoderImputer`            fills gaps (NaN)
 ==============================  ================================================================
