@@ -110,7 +110,7 @@ def test_any_table_comes_back_with_its_dtypes_columns_and_index(names, labels, r
     assert decoded.dtypes.equals(table.dtypes)
     assert decoded.columns.equals(table.columns)
     assert decoded.index.equals(table.index)
-    restored = export.TRUSTED and pickle.loads(pickle.dumps(autoencoder))
+    restored = pickle.loads(pickle.dumps(autoencoder))
     pd.testing.assert_frame_equal(restored.reconstruct(table), decoded)
 
 
@@ -419,3 +419,10 @@ def test_every_noise_trains(noise, level):
 
 def test_steps_are_written_out_but_for_the_losses(fitted):
     assert fitted.net_.why_autograd_ is None
+
+
+@pytest.mark.parametrize(("n_components", "is_wide"), [(6, False), (7, True)])
+def test_codes_that_could_copy_are_judged_by_damaged_rows(n_components, is_wide):
+    autoencoder = quick(n_components).fit(TABLE)
+    assert autoencoder.net_.criterion_.is_wide == is_wide
+    assert autoencoder.net_.criterion_.corruption.fraction == (0.15 if is_wide else 0.02)

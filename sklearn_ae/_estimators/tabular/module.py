@@ -176,7 +176,13 @@ class TableRecipe(Recipe):
 
     def objective(self, module, seed):
         """Return what training minimises."""
-        return TableObjective(self.loss, corruption=self.corruption, seed=seed, device=self.device)
+        return TableObjective(
+            self.loss,
+            corruption=self.corruption,
+            seed=seed,
+            device=self.device,
+            is_wide=self.n_components >= len(self.kinds),
+        )
 
 
 def rows_at_a_time(layout):
