@@ -13,8 +13,6 @@ DataFrame as it is: a loss for each kind of column, every dtype restored.
 # What 4454 applicants for a loan said of themselves (data set credit_data of R's modeldata): five
 # columns of categories, nine of numbers, and 455 holes. Whether they paid back later is left out.
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -81,7 +79,7 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained"
 places = np.arange(len(quality))
 order = quality.sort_values("autoencoder").index
 for shift, (method, color) in enumerate(
-    {"constant": "0.7", "PCA": "tab:orange", "autoencoder": "tab:blue"}.items()
+    {"constant": "0.7", "PCA": "C1", "autoencoder": "tab:blue"}.items()
 ):
     values = quality.loc[order, method]
     left.barh(places + 0.27 * (shift - 1), values, 0.27, label=method, color=color)
@@ -98,8 +96,7 @@ right.set(
     xlabel="code 1", ylabel="code 2", title="What became of the loan, which the net has not seen"
 )
 right.legend()
-path = Path(__file__).parent / "images" / "plot_table.png"
-figure.savefig(path, dpi=80)
+plt.show()
 
 # %%
 # The autoencoder has more of the numbers than PCA, and at the same time more of the categories.

@@ -37,3 +37,11 @@ SHARED = {
     "callbacks": [list, None],
     "net_params": [dict, None],
 }
+OF_TRAINING = {  # those of a net of whatever kind
+    name: SHARED[name]
+    for name in (
+        *("n_components", "activation", "alpha", "batch_size", "learning_rate_init", "max_iter"),
+        *("tol", "n_iter_no_change", "early_stopping", "validation_fraction", "random_state"),
+        *("verbose", "device", "callbacks", "net_params"),
+    )
+}

@@ -1,6 +1,8 @@
 """TabularAutoencoder: a DataFrame in, codes out, the same DataFrame back."""
 
+from collections.abc import Sequence
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -14,13 +16,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ..._base import BaseAutoencoder
+from ..._constraints import OF_TRAINING
 from ..._error_hints import check_values
 from ..._state import checked_state, stamped
 from ..._training.module import in_batches
 from ..._training.random import borrowed_global_state
+from ..._training.ranks import refuse_several
 from ..._training.state import state_of, trained_from
 from ..._training.tasks import CallbackSupportMixin, tasks_of
+from ..._typing import ArrayLike, Seed
 from ..._validation import Whole, check_training, checked_codes, unchanged_on_error, warn_user
 from .encoding import Encoding, check_width, dtype_of_cells
 from .filling import filled
@@ -30,12 +34,6 @@ from .gaps import Filling
 from .kinds import column_weights
 from .module import TableRecipe, rebuilt, recipe_for, table_of_codes
 from .scores import explained, probabilities, relative_losses
-
-SHARED = (
-    *("n_components", "activation", "alpha", "batch_size", "learning_rate_init", "max_iter"),
-    *("tol", "n_iter_no_change", "early_stopping", "validation_fraction", "random_state"),
-    *("verbose", "device", "callbacks", "net_params"),
-)
 
 
 class TabularAutoencoder(
@@ -96,7 +94,7 @@ class TabularAutoencoder(
     verbose : int, default=0
         1 prints a line per epoch.
     device : str, default="cpu"
-        Where torch computes, for example "cuda".
+        Where torch computes, for example "cuda". "auto" is a GPU if there is one, else the CPU.
     callbacks : list, default=None
         Callbacks of skorch, copied before use.
     net_params : dict, default=None
@@ -120,32 +118,33 @@ class TabularAutoencoder(
     n_features_in_, feature_names_in_ : int, ndarray of shape (n_features_in_,)
         Number of columns seen in `fit`, and their names, if X had any that are strings.
 
+    See Also
+    --------
+    AutoencoderImputer : Fills the gaps of numbers; with several draws, if asked for.
+    sklearn.compose.ColumnTransformer : Encodes columns one way; there is no way back.
+
     Notes
     -----
     Training starts at the linear model of the same losses, from the principal axes of standardised
     numbers and categories (Pagès 2004), and goes back to it if what is learned does not clearly
     help on the held-out rows. Columns that are not clearly better than constant there are so.
 
-    Numbers are standardised, by their quantiles where the excess kurtosis is above 1000. Columns of
-    more than 60 categories have an embedding of 16 numbers at either end.
-
-    Numbers count four times as much as categories in training, as the slope of the squared error
-    vanishes where it is small; in scores and errors they count the same.
+    Numbers are standardised, by their quantiles where the excess kurtosis is above 1000, and count
+    four times as much as categories in training, as the slope of the squared error vanishes where
+    it is small; in scores and errors they count the same. Columns of more than 60 categories have
+    an embedding of 16 numbers at either end.
 
     References
     ----------
     Pagès (2004). Analyse factorielle de données mixtes. Revue de statistique appliquée 52.
-    (the start)
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import pandas as pd
+    >>> from sklearn.datasets import load_iris
     >>> from sklearn_ae import TabularAutoencoder
-    >>> size = np.random.default_rng(0).normal(size=300)
-    >>> stage = pd.cut(size, [-9, -1, 1, 9], labels=["egg", "larva", "adult"])
-    >>> table = pd.DataFrame({"length": 10 + size, "stage": stage, "is_large": size > 0.5})
-    >>> autoencoder = TabularAutoencoder(n_components=1, random_state=0).fit(table)
+    >>> iris = load_iris(as_frame=True)
+    >>> table = iris.data.assign(species=iris.target_names[iris.target])
+    >>> autoencoder = TabularAutoencoder(n_components=2, random_state=0).fit(table)
     >>> decoded = autoencoder.inverse_transform(autoencoder.transform(table))
     >>> bool((decoded.dtypes == table.dtypes).all())
     True
@@ -154,8 +153,7 @@ class TabularAutoencoder(
     """
 
     _parameter_constraints: dict = {
-        name: BaseAutoencoder._parameter_constraints[name] for name in SHARED
-    } | {
+        **OF_TRAINING,
         "column_types": [dict, None],
         "categorical_features": ["array-like", None],
         "column_weights": [dict, "array-like", None],
@@ -166,29 +164,29 @@ class TabularAutoencoder(
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int = 2,
         *,
-        column_types=None,
-        categorical_features=None,
-        column_weights=None,
-        noise="swap",
-        noise_level="auto",
-        hidden_layer_sizes="auto",
-        activation="silu",
-        alpha=0.3,
-        batch_size="auto",
-        learning_rate_init=0.01,
-        max_iter=500,
-        tol=1e-3,
-        n_iter_no_change=12,
-        early_stopping="auto",
-        validation_fraction=0.15,
-        random_state=None,
-        verbose=0,
-        device="cpu",
-        callbacks=None,
-        net_params=None,
-    ):
+        column_types: dict | None = None,
+        categorical_features: ArrayLike | None = None,
+        column_weights: dict | ArrayLike | None = None,
+        noise: str = "swap",
+        noise_level: float | str = "auto",
+        hidden_layer_sizes: str | int | Sequence[int] = "auto",
+        activation: str = "silu",
+        alpha: float = 0.3,
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
+        max_iter: int = 500,
+        tol: float = 1e-3,
+        n_iter_no_change: int = 12,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.15,
+        random_state: Seed = None,
+        verbose: int = 0,
+        device: str = "cpu",
+        callbacks: list | None = None,
+        net_params: dict | None = None,
+    ) -> None:
         self.n_components = n_components
         self.column_types = column_types
         self.categorical_features = categorical_features
@@ -212,7 +210,7 @@ class TabularAutoencoder(
         self.net_params = net_params
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn the columns of a table, and to encode and to decode its rows.
 
         Parameters
@@ -237,6 +235,7 @@ class TabularAutoencoder(
             If the loss diverges even at a much smaller learning rate.
         """
         with unchanged_on_error(self):
+            refuse_several(self)
             given = {"X": X, "y": y, "metadata": {}}
             check_training(self)
             table = checked_table(self, X, reset=True)
@@ -250,13 +249,13 @@ class TabularAutoencoder(
             with borrowed_global_state(seed, self.device):
                 trained, self._filling = learn(recipe, cells, weights, seed, tasks)
             self._set_trained(trained)
-            vars(self).update(course_of(trained))
+            self.__dict__.update(course_of(trained))
             if tasks is not None:
                 tasks.finish()
         warn_user(trained.net.monitor.warning(self.max_iter))
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the codes of the rows of a table.
 
         Parameters
@@ -272,7 +271,7 @@ class TabularAutoencoder(
         """
         return in_batches(self.module_.encode, self._cells(X)[1], self.module_, self.n_components)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Any:
         """Return the table that codes stand for.
 
         Parameters
@@ -288,7 +287,7 @@ class TabularAutoencoder(
         cells = table_of_codes(self.module_, checked_codes(self, X))
         return self._encoding.decode(cells, getattr(X, "index", None))
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: ArrayLike) -> Any:
         """Encode and decode the rows of a table: what of them the code retains.
 
         Parameters
@@ -304,7 +303,7 @@ class TabularAutoencoder(
         table, cells = self._cells(X)
         return self._encoding.decode(rebuilt(self.module_, cells), getattr(table, "index", None))
 
-    def impute(self, X):
+    def impute(self, X: ArrayLike) -> Any:
         """Fill the missing cells of a table with what the others of their row make likely.
 
         A column is filled with its reconstruction, by a linear model of all columns, or with a mean
@@ -323,7 +322,7 @@ class TabularAutoencoder(
         table, cells = self._cells(X)
         return filled(table, self._encoding.decode(self._filling(self.module_, cells)))
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the mean over the columns of the share that the reconstruction explains.
 
         Parameters
@@ -340,7 +339,7 @@ class TabularAutoencoder(
         """
         return float(self.column_scores(X).mean())
 
-    def column_scores(self, X):
+    def column_scores(self, X: ArrayLike) -> pd.Series:
         """Return the share of each column that the reconstruction explains.
 
         Parameters
@@ -357,7 +356,7 @@ class TabularAutoencoder(
         shares = explained(self._encoding, self.module_, self._cells(X)[1])
         return pd.Series(shares, index=self._encoding.names)
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the mean of the `feature_errors` of each row; higher is more normal.
 
         Parameters
@@ -372,7 +371,7 @@ class TabularAutoencoder(
         """
         return -self.feature_errors(X).mean(axis=1).fillna(1.0).to_numpy()
 
-    def feature_errors(self, X):
+    def feature_errors(self, X: ArrayLike) -> pd.DataFrame:
         """Return how badly each cell is reconstructed, in units that columns can be compared in.
 
         Parameters
@@ -389,7 +388,7 @@ class TabularAutoencoder(
         errors = relative_losses(self.module_, cells)
         return pd.DataFrame(errors, getattr(table, "index", None), self._encoding.names)
 
-    def decode_proba(self, X):
+    def decode_proba(self, X: ArrayLike) -> dict[Any, pd.DataFrame]:
         """Return the probabilities of the categories that codes stand for.
 
         Parameters
