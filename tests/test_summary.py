@@ -93,9 +93,3 @@ def test_nested_and_geodesic_name_their_stages(capsys):
     ]
     assert said[2] == "Stage 1 of 2: neighbours, and paths along the data, of 100 rows."
     assert said[3] == "Stage 2 of 2: a net that follows."
-
-
-def test_return_to_pca_is_said_once_and_only_if_asked_for(capsys):
-    for verbose in (0, 1):
-        AutoencoderTransformer(2, max_iter=30, random_state=0, verbose=verbose).fit(IRIS)
-        assert capsys.readouterr().out.count("back to PCA") == verbose

@@ -12,7 +12,6 @@ from .device import single_precision
 from .loader import parts_of
 from .module import runaway_rows, squared_errors
 from .monitor import MAX_RESTARTS, Diverged, Monitor
-from .progress import say
 from .start import start_at_mean
 from .state import arrays_of, load_arrays, progress_of, resume
 from .step import WARM_UP, Stepper
@@ -58,7 +57,6 @@ def train(recipe, X, weight, seed, tasks=None, before=None):
     is_pca = before is None and is_better_as_pca(recipe, monitor, module, X)
     is_mean = before is None and is_better_as_mean(recipe, module, held_out, monitor)
     if is_pca or is_mean:
-        say(recipe, "Training did not help on held-out rows: back to PCA." * is_pca)
         recipe.start(module, here().rows(X, weight).to_start_from(), seed)
         if is_mean:
             start_at_mean(module, recipe.loss)

@@ -6,11 +6,10 @@ import sklearn_ae
 
 from .. import architectures, corruptions, losses, penalties
 from .._estimators.imputer.gaps import HideEntries, ObservedLoss, WithGaps
-from .._estimators.tabular.noise import HideCells, SwapAndHide
 
 PUBLIC = (sklearn_ae, architectures, corruptions, losses, penalties)
 # What fitted estimators of ours hold besides.
-INSIDE = (HideCells, HideEntries, ObservedLoss, SwapAndHide, WithGaps)
+INSIDE = (HideEntries, ObservedLoss, WithGaps)
 OF_SCIKIT_LEARN = (MissingIndicator,)
 
 

@@ -329,3 +329,9 @@ def test_embedder_without_a_seed_leaves_the_global_random_state_and_repeats():
     )
     np.testing.assert_array_equal(first.rows.guide, second.rows.guide)
     np.testing.assert_array_equal(np.random.mtrand._rand.get_state()[1], before)
+
+
+def test_metric_that_finds_no_distances_is_named():
+    X = (np.random.RandomState(0).normal(size=(60, 5)) + 1e5).astype(np.float32)
+    with pytest.raises(ValueError, match="metric='cosine' finds no distance between the rows"):
+        geodesic(X, metric="cosine")

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.metrics import pairwise_distances
 from sklearn.utils import gen_batches
 
 from ..._neighbor_graph import (
@@ -110,6 +111,8 @@ def geodesic_guide(
     n_neighbors = graph["n_neighbors"]
     largest = CANDIDATES[0] if n_neighbors == "auto" else n_neighbors
     search = NeighborSearch(anchors, largest, metric, seed, metric_params)
+    if len(anchors) > 1 and search.metric != "euclidean":
+        _check_apart(anchors, search)
     geodesics = landmark_geodesics(anchors, search, seed=seed, n_components=n_components, **graph)
     # In single precision whatever the unit of X is; a power of two rounds nothing.
     coarse = _power_of_two(geodesics.distances.mean())
@@ -145,6 +148,16 @@ def geodesic_guide(
         landmark_coordinates=landmark_mds(between, between, n_components) / float(fine),
         shortest=float(SHORTEST * mean) if mean > 0 else 1.0,
     )
+
+
+def _check_apart(X, search):
+    """Raise ValueError if different rows are all at distance 0 from each other."""
+    if not pairwise_distances(X[:1], X, metric=search.metric, **search.metric_params).any():
+        raise ValueError(
+            f"metric={search.metric!r} finds no distance between the rows of X, although they "
+            "differ: what they differ by is lost in rounding. Subtract the mean of each column, "
+            "give X as float64, or choose another metric."
+        )
 
 
 def embedding_guide(X, weight, seed, *, target, n_components, max_anchors, unit=None):

@@ -66,7 +66,6 @@ def train_nested(recipe, X, weight, seed, tasks=None):
         is_pca = is_pca and is_better_as_pca(recipe, second.monitor, narrow, X)
         second.monitor.put_in_front(first.monitor)
     if is_pca:
-        say(recipe, "Training did not help on held-out rows: back to PCA.")
         recipe.start(narrow, here().rows(X, weight).to_start_from(), seed)
     return Trained(narrow, second, recipe, seed, loop, is_pca), curve
 

@@ -343,7 +343,8 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
             is normal for its feature: the standard deviation of this distance, judged by the two
             thirds of the rows held out in which it is smallest. None is negative.
         """
-        return np.abs(self._normal.deviations(self._check(X)[:])) / self._error_scale
+        X = self._check(X)[:]
+        return np.abs(self._normal.deviations(X)) / self._error_scale
 
     def explain(self, X: ArrayLike, top: int = 3) -> pd.DataFrame:
         """Return the features of each row that are to blame most.

@@ -58,7 +58,8 @@ def learn(recipe, X, weights, seed, tasks=None):
     if module.can_turn:
         turn_to_principal_axes(module, X, None)
     filling = Filling.of(module, own, judged, seed)
-    return Trained(module, net, recipe, seed, loop, is_linear), filling
+    done = replace(recipe, corruption=None)  # nothing is trained on from here
+    return Trained(module, net, done, seed, loop, is_linear), filling
 
 
 def course_of(trained):
