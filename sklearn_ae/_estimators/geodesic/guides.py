@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.metrics import pairwise_distances
 from sklearn.utils import gen_batches
 
 from ..._neighbor_graph import (
@@ -110,16 +109,17 @@ def geodesic_guide(
     anchors = np.unique(X[np.sort(order[:max_anchors])], axis=0)
     n_neighbors = graph["n_neighbors"]
     largest = CANDIDATES[0] if n_neighbors == "auto" else n_neighbors
-    search = NeighborSearch(anchors, largest, metric, seed, metric_params)
-    if len(anchors) > 1 and search.metric != "euclidean":
-        _check_apart(anchors, search)
-    geodesics = landmark_geodesics(anchors, search, seed=seed, n_components=n_components, **graph)
+    # In single precision the cosines of rows far from zero, for one, are all the same.
+    dtype = X.dtype if metric == "euclidean" else np.float64
+    points = anchors.astype(dtype, copy=False)
+    search = NeighborSearch(points, largest, metric, seed, metric_params)
+    geodesics = landmark_geodesics(points, search, seed=seed, n_components=n_components, **graph)
     # In single precision whatever the unit of X is; a power of two rounds nothing.
     coarse = _power_of_two(geodesics.distances.mean())
     between = geodesics.between_landmarks / coarse
     values = []
     for rows in gen_batches(len(X) if index is None else len(index), ROWS_AT_A_TIME):
-        some = X[rows if index is None else index[rows]]
+        some = X[rows if index is None else index[rows]].astype(dtype, copy=False)
         far = distances_through(search, geodesics.distances, some, geodesics.n_neighbors, coarse)
         codes = landmark_mds(between, far, n_components)
         values.append(np.hstack([far, codes], dtype=np.float32))
@@ -148,16 +148,6 @@ def geodesic_guide(
         landmark_coordinates=landmark_mds(between, between, n_components) / float(fine),
         shortest=float(SHORTEST * mean) if mean > 0 else 1.0,
     )
-
-
-def _check_apart(X, search):
-    """Raise ValueError if different rows are all at distance 0 from each other."""
-    if not pairwise_distances(X[:1], X, metric=search.metric, **search.metric_params).any():
-        raise ValueError(
-            f"metric={search.metric!r} finds no distance between the rows of X, although they "
-            "differ: what they differ by is lost in rounding. Subtract the mean of each column, "
-            "give X as float64, or choose another metric."
-        )
 
 
 def embedding_guide(X, weight, seed, *, target, n_components, max_anchors, unit=None):
