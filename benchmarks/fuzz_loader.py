@@ -39,7 +39,7 @@ from sklearn_ae import (
 )
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.export import load, save
-from sklearn_ae.export._file import checksum_of
+from sklearn_ae.export._file import OF_HEADER, checksum_of, checksum_of_header
 
 X = load_iris().data
 KEY = "sklearn_ae"
@@ -131,6 +131,7 @@ def joined(header, arrays, rng):
     """Return a file of a header and arrays, with a right checksum in most cases."""
     if rng.random() < 0.9:
         header = header | {"checksum": checksum_of(arrays)}
+        header[OF_HEADER] = checksum_of_header(header)
     return save_arrays(arrays, {KEY: json.dumps(header)})
 
 

@@ -39,7 +39,8 @@ def checked_rows(estimator, X, reset, *, to_learn=False, dtype=DTYPES):
     TypeError
         If X is sparse, and the estimator needs all rows at once.
     """
-    if not get_tags(estimator).input_tags.sparse:
+    in_memory = type(X) is np.ndarray and X.nbytes <= LARGE_FILE  # so a single row is quick
+    if in_memory or not get_tags(estimator).input_tags.sparse:
         return checked_data(estimator, X, dtype=dtype, reset=reset)
     if in_chunks(X):
         return _checked_chunks(estimator, X, dtype, reset)

@@ -601,12 +601,12 @@ def test_float32_points_have_nearly_the_same_distances():
 # --- many points of many features, whose neighbours are found by pynndescent
 
 
-one_process = pytest.mark.xdist_group("approximate")  # compiling its search takes a minute
-
-
 @pytest.fixture(scope="module")
 def many():
-    """Points near a sheet in many dimensions, others near them, and two searches for them."""
+    """Points near a sheet in many dimensions, others near them, and two searches for them.
+
+    Compiling the search takes a minute.
+    """
     random_state = np.random.RandomState(0)
     directions = random_state.normal(size=(3, 16))
     X = random_state.normal(size=(3_001, 3)) @ directions
@@ -623,7 +623,6 @@ def recall(found, expected):
     return np.mean([np.isin(few, all_) for few, all_ in zip(found, expected, strict=True)])
 
 
-@one_process
 def test_neighbors_among_many_points_are_nearly_the_exact_ones(many):
     X, new, (search, _) = many
     assert search.is_approximate
@@ -642,7 +641,6 @@ def test_neighbors_among_many_points_are_nearly_the_exact_ones(many):
     )
 
 
-@one_process
 def test_fewer_neighbors_of_further_rows_can_be_asked_for(many):
     X, new, (search, _) = many
     distances, positions = search.of(new, 3)
@@ -651,7 +649,6 @@ def test_fewer_neighbors_of_further_rows_can_be_asked_for(many):
     assert recall(positions, NearestNeighbors(n_neighbors=3).fit(X).kneighbors(new)[1]) > 0.98
 
 
-@one_process
 def test_points_themselves_are_their_own_nearest_points(many):
     X, _, (search, _) = many
     distances, positions = search.of(X[:300])
@@ -659,7 +656,6 @@ def test_points_themselves_are_their_own_nearest_points(many):
     np.testing.assert_allclose(distances[:, 0], 0, atol=1e-3)
 
 
-@one_process
 def test_same_seed_finds_the_same_neighbors(many):
     _, new, searches = many
     for ask in (lambda search: search.among(), lambda search: search.of(new)):
@@ -668,7 +664,6 @@ def test_same_seed_finds_the_same_neighbors(many):
         np.testing.assert_array_equal(first[1], second[1])
 
 
-@one_process
 def test_geodesic_distances_over_found_neighbors_are_nearly_those_over_exact_ones(many):
     X, new, (search, _) = many
     found = landmark_geodesics(X, search, 10, 8, seed=0, n_components=3)

@@ -12,6 +12,7 @@ from .device import threads_for
 from .loader import as_tensor
 from .tables import ROWS_AT_A_TIME, Table, pieces_of, rows_at_a_time
 
+DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 RUNAWAY = 100  # times its distance to the mean that a row may be off, and that of a typical row
 
 
@@ -68,7 +69,7 @@ class AutoencoderModule(nn.Module):
     @property
     def dtype(self):
         """The numpy dtype that the module computes in."""
-        return np.dtype(str(self.offset.dtype).removeprefix("torch."))
+        return DTYPES[self.offset.dtype]
 
     @cached_property
     def n_weights(self):
@@ -163,7 +164,7 @@ def in_batches(function, array, module, *shape):
             for start in range(0, len(piece), ROWS_AT_A_TIME):  # gen_batches costs as much as a row
                 rows = piece[start : start + ROWS_AT_A_TIME]
                 x = as_tensor(rows.astype(dtype, copy=False)).to(device)
-                out[n_done : n_done + len(rows)] = function(x).cpu().numpy()
+                out[n_done : n_done + len(rows)] = function(x).numpy(force=True)
                 n_done += len(rows)
     return out
 

@@ -10,6 +10,7 @@ from .sparse_pca import Centred, leading_axes, sparse_moments
 from .tables import SparseTable, Table, is_constant, rows_at_a_time
 from .world import here
 
+SUMMED = 1e6  # squares of the deviation of a column, of which a sum should be finite
 DOUBTFUL = 1e-6  # deviations, relative to the mean: smaller ones may be rounding
 OVERSAMPLED, POWER_ITER = 10, 7  # of a block power iteration, as scikit-learn has them
 MAX_DENSE = 2000  # a symmetric matrix of this width takes 32 MB and about a second to decompose
@@ -73,7 +74,7 @@ def _batches(X):
 
 
 def check_scale(scale, dtype):
-    """Raise ValueError if what data are divided by cannot be squared.
+    """Raise ValueError if what data are divided by cannot be squared, and the squares summed.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def check_scale(scale, dtype):
         Of the data.
     """
     limits = np.finfo(dtype)
-    if not float(limits.tiny) < scale**2 < float(limits.max):
+    if not float(limits.tiny) < scale**2 < float(limits.max) / SUMMED:
         raise ValueError(
             f"The variance of X, {scale:.3g} squared, is out of the range of {dtype}. Rescale X, "
             "for example with StandardScaler."

@@ -16,7 +16,7 @@ from .._training.survival import AtEpochs, keeper, snapshot
 from .._training.world import here
 from .._validation import is_whole
 from ._codec import Decoder, Encoder
-from ._file import DamagedFile, checksum_of, read_file, write_file
+from ._file import DamagedFile, check_header, checksum_of, read_file, write_file
 
 COST = 0.02  # share of the time that writing may take if no one says how often
 BYTES_AT_A_TIME = 2**24
@@ -206,6 +206,7 @@ def read_trainings(path):
         raise DamagedFile(path, f"it is no checkpoint ({error!r}).") from error
     if not valid:
         raise DamagedFile(path, "it is no checkpoint.")
+    check_header(path, header)
     return trainings
 
 
@@ -222,7 +223,7 @@ def fingerprint(net, rows, recipe):
     given = {name: value for name, value in vars(recipe).items() if name not in NOT_ITS_OWN}
     seed = net.iterator_train__generator.initial_seed()
     described = encoder([given, seed, net.batch_size, net.max_epochs, net.lr])
-    digest = hashlib.blake2b(f"{described}{checksum_of(encoder.arrays)}".encode(), digest_size=16)
+    digest = hashlib.sha256(f"{described}{checksum_of(encoder.arrays)}".encode())
     for array in (rows.X, rows.weight, rows.index, rows.guide):
         _add(digest, array)
     return digest.hexdigest()

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 KEY = "sklearn_ae"  # of our header among the metadata of the file
+OF_HEADER = "header_checksum"
 FORMAT = (1, 0)  # the first number changes when older readers would misread a file
 MAX_HEADER = 16 * 2**20  # bytes; that of a fitted estimator has some thousands
 
@@ -42,6 +43,7 @@ def write_file(path, header, arrays, sync=True):
     """
     save = _safetensors("safetensors.numpy").save
     header = {"format": list(FORMAT), "checksum": checksum_of(arrays)} | header
+    header[OF_HEADER] = checksum_of_header(header)
     blob = save(arrays, {KEY: json.dumps(header, allow_nan=False, separators=(",", ":"))})
     path = Path(path)
     try:
@@ -114,6 +116,41 @@ def checksum_of(arrays):
         checksum = zlib.crc32(f"{name} {array.dtype} {array.shape}\n".encode(), checksum)
         checksum = zlib.crc32(np.asarray(array, order="C").reshape(-1).view(np.uint8), checksum)
     return checksum
+
+
+def checksum_of_header(header):
+    """Return a checksum of a header without its own one: of damage, not of tampering.
+
+    Parameters
+    ----------
+    header : dict
+        Of what JSON can hold.
+    """
+    others = {name: value for name, value in header.items() if name != OF_HEADER}
+    return zlib.crc32(json.dumps(others, sort_keys=True, allow_nan=False).encode())
+
+
+def check_header(path, header):
+    """Raise an error if a header is not what was written, though one could read it.
+
+    Parameters
+    ----------
+    path : str or path-like
+    header : dict
+        As from `read_file`. A file of another minor format may have been written otherwise.
+
+    Raises
+    ------
+    DamagedFile
+    """
+    if header["format"] != list(FORMAT) or OF_HEADER not in header:
+        return
+    try:
+        sound = header[OF_HEADER] == checksum_of_header(header)
+    except (ValueError, RecursionError):  # no number of ours, or deeper than ours
+        sound = False
+    if not sound:
+        raise DamagedFile(path, "its header is not the one that was saved; it has been damaged.")
 
 
 def _safetensors(name):

@@ -12,7 +12,7 @@ import torch
 from .. import _version
 from ._classes import OWN, checked_custom, name_of
 from ._codec import Decoder, Encoder
-from ._file import DamagedFile, read_file, write_file
+from ._file import DamagedFile, check_header, read_file, write_file
 
 VERSIONS = {
     "sklearn_ae": _version.__version__,
@@ -127,4 +127,5 @@ def load(path: str | os.PathLike, custom: dict | None = None) -> Any:
         raise DamagedFile(path, str(error) or repr(error)) from error
     if name_of(type(estimator)) not in OWN or not hasattr(estimator, "fit"):
         raise DamagedFile(path, "it holds no estimator.")
+    check_header(path, header)
     return estimator

@@ -69,7 +69,7 @@ def procrustes_score(reference: ArrayLike, Z: ArrayLike) -> float:
     >>> float(round(procrustes_score(corners, corners[:, :1]), 6))
     0.5
     """
-    reference, Z = _check_pair(reference, Z, "reference")
+    reference, Z = _check_pair(reference, Z, name="reference")
     for name, table in (("reference", reference), ("Z", Z)):
         if (table == table[0]).all():
             raise ValueError(
@@ -320,7 +320,7 @@ def continuity(
     >>> print(f"{trustworthiness(X, Z):.2f} {continuity(X, Z):.2f}")
     0.83 0.96
     """
-    X, Z = _check_pair(X, Z)
+    X, Z = _check_pair(X, Z, metric)
     n, k = len(X), n_neighbors
     _check_metric(metric)
     _check_neighbors(k, n, below=n / 2)
@@ -409,7 +409,7 @@ def neighborhood_preservation(
     0.12
     0.67
     """
-    X, Z = _check_pair(X, Z)
+    X, Z = _check_pair(X, Z, metric)
     n, k = len(X), n_neighbors
     _check_metric(metric)
     _check_neighbors(k, n, below=n - 1 if adjusted else n)
@@ -423,7 +423,7 @@ def neighborhood_preservation(
 
 def _landmark_distances(X, Z, n_neighbors, n_landmarks, metric, random_state, metric_params):
     """Return the distances of all rows from the landmarks: along X, and straight in Z."""
-    X, Z = _check_pair(X, Z)
+    X, Z = _check_pair(X, Z, metric)
     _check_metric(metric)
     if not (isinstance(n_neighbors, str) and n_neighbors == "auto"):
         _check_neighbors(n_neighbors, len(X), below=len(X), or_word=", or 'auto'")
@@ -464,7 +464,7 @@ def intrinsic_dimension(X: ArrayLike, method: str = "two_nn", *, n_neighbors: in
         neighbour (Facco et al. 2017). "mle": maximum likelihood of the distances to n_neighbors
         neighbours, at each row, averaged (Levina & Bickel 2004).
     n_neighbors : int, default=20
-        For "mle": how many neighbours; fewer than there are different rows.
+        For "mle": how many neighbours, at least 2; fewer than there are different rows.
 
     Returns
     -------
@@ -511,9 +511,10 @@ def intrinsic_dimension(X: ArrayLike, method: str = "two_nn", *, n_neighbors: in
     if method not in ("two_nn", "mle"):
         raise ValueError(f"method={method!r} is unknown; choose 'two_nn' or 'mle'.")
     X = check_array(X, dtype=np.float64, input_name="X", ensure_min_features=2)
+    X = _of_ordinary_size(X)
     X = np.unique(X, axis=0)  # equal rows are at distance zero, which no dimension explains
     if method == "mle":
-        _check_neighbors(n_neighbors, len(X), below=len(X))
+        _check_neighbors(n_neighbors, len(X), below=len(X), at_least=2, kind="different ")
     elif len(X) < 4:
         raise ValueError(
             f"X has {len(X)} different rows, but method='two_nn' needs at least 4: two neighbours "
@@ -620,7 +621,7 @@ def _distances(X, rows, metric="euclidean", metric_params=None):
     return distance
 
 
-def _check_pair(X, Z, name="X"):
+def _check_pair(X, Z, metric="euclidean", name="X"):
     """Return both tables as arrays of float64; raise ValueError unless they have the same rows."""
     X = check_array(X, dtype=np.float64, input_name=name)
     Z = check_array(Z, dtype=np.float64, input_name="Z")
@@ -629,7 +630,13 @@ def _check_pair(X, Z, name="X"):
             f"{name} has {len(X)} rows, but Z has {len(Z)}. "
             f"Pass the embedding of the rows of {name}, in the same order."
         )
-    return X, Z
+    return _of_ordinary_size(X) if metric == "euclidean" else X, _of_ordinary_size(Z)
+
+
+def _of_ordinary_size(table):
+    """Return a table whose squares are in range: divided by a power of 2, so nothing is rounded."""
+    exponent = np.frexp(np.abs(table).max())[1]
+    return table if abs(exponent) < 300 else np.ldexp(table, -exponent)
 
 
 def _check_metric(metric):
@@ -640,11 +647,12 @@ def _check_metric(metric):
         )
 
 
-def _check_neighbors(n_neighbors, n_rows, below, or_word=""):
-    if not (is_whole(n_neighbors) and n_neighbors < below):
+def _check_neighbors(n_neighbors, n_rows, below, or_word="", at_least=1, kind=""):
+    if not (is_whole(n_neighbors, at_least) and n_neighbors < below):
         raise ValueError(
-            f"n_neighbors={n_neighbors!r} should be an int, at least 1 and less than {below:g}, "
-            f"for the {n_rows} rows of X{or_word}. Use fewer neighbours, or pass more rows."
+            f"n_neighbors={n_neighbors!r} should be an int, at least {at_least} and less than "
+            f"{below:g}, for the {n_rows} {kind}rows of X{or_word}. Use "
+            f"{'more' if n_neighbors == 1 else 'fewer'} neighbours, or pass more rows."
         )
 
 

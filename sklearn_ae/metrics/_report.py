@@ -1,6 +1,6 @@
 """A report on several embeddings of the same data: what several metrics say of each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 
 import numpy as np
@@ -101,7 +101,7 @@ def embedding_report(
     ValueError
         If an embedding has not as many rows as X, or a parameter is out of its range.
     TypeError
-        If an embedding is neither an array nor an estimator.
+        If `embeddings` is no dict, or one of them is neither an array nor an estimator.
 
     See Also
     --------
@@ -122,6 +122,11 @@ def embedding_report(
     Isomap             1.00        1.00                  1.00
     """
     table = check_array(X, dtype=np.float64, input_name="X")
+    if not isinstance(embeddings, Mapping):
+        raise TypeError(
+            f"embeddings should be a dict of arrays or estimators by name, as {{'PCA': PCA(2)}}, "
+            f"not {type(embeddings).__name__}."
+        )
     for name, embedding in embeddings.items():
         _check_embedding(name, embedding, len(table))
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
@@ -154,7 +159,7 @@ def _check_embedding(name, embedding, n_samples):
                 "the part up to there, as pipeline[:-1]."
             )
         return
-    Z = check_array(embedding, input_name=f"The embedding {name!r}")
+    Z = check_array(embedding, input_name=f"embedding {name!r}")
     if len(Z) != n_samples:
         raise ValueError(
             f"The embedding {name!r} has {len(Z)} rows, but X has {n_samples}. Pass the embedding "
@@ -195,8 +200,10 @@ def _scores(X, Z, near, far):
     from sklearn.manifold import trustworthiness
 
     in_one_place = not np.ptp(Z, axis=0).any()
+    # Its formula for Euclidean distances rounds, far from zero.
+    centred = X - X.mean(axis=0) if near["metric"] == "euclidean" else X
     return [
-        float(trustworthiness(X, Z, **near)),
+        float(trustworthiness(centred, Z, **near)),
         continuity(X, Z, **near),
         neighborhood_preservation(X, Z, **near),
         np.nan if in_one_place else geodesic_correlation(X, Z, **far),

@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import re
 import pickle
 import tracemalloc
 import zipfile
@@ -14,7 +15,7 @@ from sklearn.datasets import load_iris
 
 from sklearn_ae import AutoencoderImputer, AutoencoderOutlierDetector, AutoencoderTransformer
 from sklearn_ae.export import load, save
-from sklearn_ae.export._file import KEY, checksum_of
+from sklearn_ae.export._file import KEY, OF_HEADER, checksum_of, checksum_of_header
 
 pytestmark = pytest.mark.filterwarnings("ignore:Training stopped at max_iter")
 
@@ -56,6 +57,7 @@ def parts(tmp_path):
 
 def write(path, header, arrays):
     header = header | {"checksum": checksum_of(arrays)}
+    header[OF_HEADER] = checksum_of_header(header)
     path.write_bytes(save_arrays(arrays, {KEY: json.dumps(header)}))
 
 
@@ -240,3 +242,17 @@ def test_tampered_training_is_rejected(name, value):
     state["_trained"][name] = value
     with pytest.raises(ValueError, match="damaged"):
         AutoencoderTransformer.__new__(AutoencoderTransformer).__setstate__(state)
+
+
+def test_a_digit_changed_anywhere_is_found(tmp_path):
+    path = tmp_path / "model"
+    save(small(), path)
+    sound = path.read_bytes()
+    minor = sound.index(b"[1,0]") + 3  # of the format: a later one may be summed up otherwise
+    digits = [i for i, byte in enumerate(sound) if chr(byte).isdigit() and i != minor]
+    for place in digits[:: max(len(digits) // 150, 1)]:
+        changed = bytearray(sound)
+        changed[place] = ord("0") + (changed[place] - ord("0") + 1) % 10
+        path.write_bytes(changed)
+        with pytest.raises(ValueError, match=re.escape(str(path))):
+            load(path)

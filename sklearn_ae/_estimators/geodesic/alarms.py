@@ -22,6 +22,7 @@ def alarms(facts, n_components):
     """
     k, n_parts = facts["n_neighbors_"], facts["n_connected_components_"]
     n_cut, uncut, ratio = facts["n_short_cuts_"], facts["_uncut"], facts["stress_ratio_"]
+    creases = facts["_creases"]
     residuals = facts["geodesic_residual_variance_"]
     residual = residuals[n_components - 1]
     if n_parts > 1:
@@ -48,10 +49,10 @@ def alarms(facts, n_components):
             f"{n_components}: landmark MDS leaves {residual:.3f} of their variance "
             f"unexplained, and more than {CURVED} is much. {cause}"
         )
-    elif ratio > CREASED:
+    elif creases > CREASED:
         yield (
-            f"The map may be creased: it has {ratio:.2f} times the stress of "
-            f"landmark MDS, and a smooth map has less than {CREASED}. Use more max_steps, "
+            f"The map may be creased: it has {ratio:.2f} times the stress of landmark MDS, and a "
+            f"smooth map has less than {CREASED * ratio / creases:.2f}. Use more max_steps, "
             "another random_state or larger hidden_layer_sizes."
         )
 

@@ -26,6 +26,7 @@ NOTHING_KNOWN = dict.fromkeys(
         "geodesic_residual_variance_",
         "stress_",
         "stress_ratio_",
+        "_creases",
         "target_embedding_",
         "target_score_",
         "_trained_score",
@@ -153,7 +154,8 @@ class GeodesicAutoencoder(BaseAutoencoder):
         geodesic distances (Kruskal's stress). None with a `target`.
     stress_ratio_ : float or None
         Stress of the code over that of landmark MDS, both measured robustly. Where the distances
-        are flat a smooth map has less than 0.85, a creased one about 1. None with a `target`.
+        are flat a smooth map has less than 0.85, a creased one about 1. Where the rows lie flat in
+        space already, a smooth one has about 1, a creased one more. None with a `target`.
     target_embedding_ : ndarray of shape (min(n_samples, max_anchors), n_components) or None
         The coordinates that the code was to follow. None without a `target`.
     target_score_ : float or None
@@ -378,7 +380,7 @@ class GeodesicAutoencoder(BaseAutoencoder):
         if target is None and self.n_landmarks <= n:
             raise ValueError(
                 f"n_landmarks={self.n_landmarks} cannot span a map of n_components={n}. Use at "
-                f"least {n + 1}, and better 64."
+                f"least {n + 1}, and better {max(64, 2 * n)}."
             )
         if self.metric == "precomputed":
             raise ValueError(

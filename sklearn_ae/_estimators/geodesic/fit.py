@@ -14,7 +14,7 @@ from ..._training.fit import continued_module, run
 from ..._training.loader import ROUND
 from ..._training.module import codes_of
 from ..._training.monitor import MAX_RESTARTS, Diverged, Monitor
-from ..._training.pca import frame_of
+from ..._training.pca import frame_of, moments, principal_axes
 from ..._training.progress import say
 from ..._training.ranks import refuse_several
 from ..._training.step import OneCycle, Stepper
@@ -25,6 +25,8 @@ from .recipe import MAX_TRAININGS
 
 REGRESSED = 0.3  # share of the steps in which the code follows the coordinates of landmark MDS
 CREASED = 0.85  # stress relative to that of landmark MDS: flat maps are below, creased ones above
+FLAT = 2  # the same of the plane through the rows, below which they lie flat in space themselves
+WORSE = 1.2  # the same where they do, from which on a map is creased: no map can be much better
 N_JUDGED = 5000  # rows that a map is judged by
 REFINED = 0.01  # share of the learning rate for rows that come later
 
@@ -183,7 +185,21 @@ def judge(recipe, module, guide):
     kruskal = float(np.sqrt(np.square(apart - distances).sum() / total)) if total else 0.0
     # Where no map is right, the stress of a smooth one may be as large as of a creased one.
     residual = guide.facts["geodesic_residual_variance_"][recipe.n_components - 1]
-    return ratio if residual <= CURVED else 0.0, {"stress_": kruskal, "stress_ratio_": ratio}
+    creases = ratio if residual <= CURVED else 0.0
+    if creases > CREASED:
+        in_plane = plane_through(X, recipe.n_components, guide.landmarks)
+        stress_of_plane = scale_free_stress(cdist(*in_plane), distances, far)
+        if stress_of_plane < FLAT * stress_of_mds:
+            creases *= CREASED / (WORSE * max(1.0, stress_of_plane / stress_of_mds))
+    return creases, {"stress_": kruskal, "stress_ratio_": ratio, "_creases": creases}
+
+
+def plane_through(X, n_components, *others):
+    """Return the places of rows, and of others, along the directions of largest variance."""
+    rows = X.astype(np.float64)
+    mean, _ = moments(rows)
+    axes = principal_axes(rows, mean, n_components, random_state=np.random.RandomState(0))
+    return [(some - mean) @ axes.T for some in (rows, *others)]
 
 
 def following_score(module, rows):
