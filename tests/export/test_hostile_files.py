@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import pickle
+import re
 import tracemalloc
 import zipfile
 from functools import cache
@@ -49,9 +50,12 @@ def parts(tmp_path):
     """Return header and arrays of a saved estimator."""
     save(small(), tmp_path / "sound")
     blob = (tmp_path / "sound").read_bytes()
+    return header_of(blob), load_arrays(blob)
+
+
+def header_of(blob):
     size = int.from_bytes(blob[:8], "little")
-    header = json.loads(json.loads(blob[8 : 8 + size])["__metadata__"][KEY])
-    return header, load_arrays(blob)
+    return json.loads(json.loads(blob[8 : 8 + size])["__metadata__"][KEY])
 
 
 def write(path, header, arrays):
@@ -243,6 +247,7 @@ def test_tampered_training_is_rejected(name, value):
         AutoencoderTransformer.__new__(AutoencoderTransformer).__setstate__(state)
 
 
+@pytest.mark.filterwarnings("ignore:Trying to unpickle")  # a digit of a version
 def test_a_digit_changed_anywhere_is_found(tmp_path):
     path = tmp_path / "model"
     save(small(), path)
@@ -253,8 +258,8 @@ def test_a_digit_changed_anywhere_is_found(tmp_path):
         changed = bytearray(sound)
         changed[place] = ord("0") + (changed[place] - ord("0") + 1) % 10
         path.write_bytes(changed)
-        try:
-            save(load(path), path)  # the last digit of a number may make no difference
-            assert path.read_bytes() == sound
-        except ValueError as error:
-            assert str(path) in str(error)
+        in_json = minor < place < sound.rindex(b'"')  # of our header, quotes are escaped
+        if in_json and header_of(changed) == header_of(sound):
+            continue  # the last digit of a number makes no difference
+        with pytest.raises(ValueError, match=re.escape(str(path))):
+            load(path)
