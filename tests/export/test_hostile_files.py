@@ -258,7 +258,7 @@ def test_a_digit_changed_anywhere_is_found(tmp_path):
         changed = bytearray(sound)
         changed[place] = ord("0") + (changed[place] - ord("0") + 1) % 10
         path.write_bytes(changed)
-        in_json = minor < place < sound.rindex(b'"')  # of our header, quotes are escaped
+        in_json = minor < place < sound.rindex(b'\\"')  # of our header, quotes are escaped
         if in_json and header_of(changed) == header_of(sound):
             continue  # the last digit of a number makes no difference
         with pytest.raises(ValueError, match=re.escape(str(path))):
