@@ -163,10 +163,21 @@ def in_batches(function, array, module, *shape):
         for piece in pieces_of(array):
             for start in range(0, len(piece), ROWS_AT_A_TIME):  # gen_batches costs as much as a row
                 rows = piece[start : start + ROWS_AT_A_TIME]
-                x = as_tensor(rows.astype(dtype, copy=False)).to(device)
+                x = as_tensor(rows if rows.dtype == dtype else _cast(rows, dtype)).to(device)
                 out[n_done : n_done + len(rows)] = function(x).numpy(force=True)
                 n_done += len(rows)
     return out
+
+
+def _cast(rows, dtype):
+    try:
+        with np.errstate(over="raise"):
+            return rows.astype(dtype)
+    except FloatingPointError:
+        raise ValueError(
+            f"X holds values of up to {np.abs(rows).max():.3g}, beyond the range of {dtype}, which "
+            f"the estimator was fitted in. Rescale X as in fit, or fit to {rows.dtype}."
+        ) from None
 
 
 def represented(module, X):
