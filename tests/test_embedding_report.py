@@ -141,3 +141,14 @@ def test_what_cannot_be_reported_on_is_refused_before_anything_is_fitted(
 
     with pytest.raises(error, match=message):
         embedding_report(X, {"first": Fitted()} | embeddings, **options)
+
+
+def test_rows_far_from_zero_have_the_same_report():
+    near, far = (embedding_report(rows, {"two": X[:, :2]}) for rows in (X, X + 1e8))
+    np.testing.assert_allclose(far.drop(columns="seconds"), near.drop(columns="seconds"), atol=1e-3)
+
+
+@pytest.mark.parametrize("embeddings", [np.zeros((150, 2)), [PCA(2)], None])
+def test_embeddings_without_names_are_refused(embeddings):
+    with pytest.raises(TypeError, match="should be a dict"):
+        embedding_report(load_iris().data, embeddings)

@@ -575,3 +575,29 @@ def test_arguments_of_the_metric_count():
         lattice = np.argwhere(np.ones((7, 7))).astype(float)  # full of ties
         weights = {"metric": "minkowski", "metric_params": {"p": 3}}
         assert score(lattice, lattice[:, ::-1], n_neighbors=4, **weights) == 1
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e100, 1e200, 1e300])
+def test_metrics_do_not_depend_on_the_unit_of_either_table(size):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    Z = X[:, :2]
+    for metric in (
+        continuity,
+        neighborhood_preservation,
+        geodesic_correlation,
+        residual_variance,
+        procrustes_score,
+    ):
+        expected = pytest.approx(metric(X, Z), abs=1e-6)
+        assert metric(size * X, Z) == expected
+        assert metric(X, size * Z) == expected
+    assert intrinsic_dimension(size * X) == pytest.approx(intrinsic_dimension(X))
+
+
+def test_dimension_by_likelihood_needs_two_neighbors():
+    with pytest.raises(ValueError, match="n_neighbors=1 should .* at least 2 .* Use more"):
+        intrinsic_dimension(table(), "mle", n_neighbors=1)
+    repeated = np.tile(table()[:20], (10, 1))
+    with pytest.raises(ValueError, match="for the 20 different rows"):
+        intrinsic_dimension(repeated, "mle", n_neighbors=20)

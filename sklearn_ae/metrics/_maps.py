@@ -649,10 +649,11 @@ def _check_metric(metric):
 
 def _check_neighbors(n_neighbors, n_rows, below, or_word="", at_least=1, kind=""):
     if not (is_whole(n_neighbors, at_least) and n_neighbors < below):
+        other = "more" if at_least > 1 and n_neighbors == 1 else "fewer"
         raise ValueError(
             f"n_neighbors={n_neighbors!r} should be an int, at least {at_least} and less than "
             f"{below:g}, for the {n_rows} {kind}rows of X{or_word}. Use "
-            f"{'more' if n_neighbors == 1 else 'fewer'} neighbours, or pass more rows."
+            f"{other} neighbours, or pass more rows."
         )
 
 

@@ -501,11 +501,26 @@ def test_tiny_and_degenerate_data_have_finite_codes(data, n_components, dtype):
     assert len(estimator.landmarks_) == min(16, len(np.unique(data, axis=0)))
 
 
-def test_equal_rows_have_one_code_and_no_alarm():
+@pytest.mark.parametrize("value", [5.0, 1 / 3, 1e6 / 3])  # a third is away from itself, by rounding
+def test_equal_rows_have_one_code_and_no_alarm(value):
     estimator = quick(max_steps=100)
-    assert messages(estimator, np.full((20, 3), 5.0)) == []
-    assert np.ptp(estimator.transform(np.full((20, 3), 5.0))) < 1e-12
-    np.testing.assert_allclose(estimator.reconstruct(np.full((2, 3), 5.0)), 5, atol=0.1)
+    assert messages(estimator, np.full((20, 3), value)) == []
+    assert np.ptp(estimator.transform(np.full((20, 3), value))) < 1e-12
+    np.testing.assert_allclose(estimator.reconstruct(np.full((2, 3), value)), value, atol=0.1)
+
+
+@pytest.mark.parametrize("bend", [lambda flat: flat, np.tanh])
+def test_rows_that_lie_flat_in_space_have_a_smooth_map_at_once(bend):
+    rng, log = np.random.default_rng(0), Log()
+    flat = rng.normal(size=(200, 2))
+    rows = bend(flat @ rng.normal(size=(2, 6))) + 0.1 * rng.normal(size=(200, 6))
+    estimator = GeodesicAutoencoder(random_state=0, callbacks=[Heard(log)])
+    assert messages(estimator, rows) == []
+    assert log.count("train") == 1
+    assert (
+        procrustes_score(Isomap(n_neighbors=10).fit_transform(rows), estimator.transform(rows))
+        > 0.99
+    )
 
 
 def test_repeated_rows_make_the_landmarks_of_the_rows_once():

@@ -146,7 +146,8 @@ def geodesic_guide(
         },
         landmarks=anchors[geodesics.landmarks],
         landmark_coordinates=landmark_mds(between, between, n_components) / float(fine),
-        shortest=float(SHORTEST * mean) if mean > 0 else 1.0,
+        # Rows that are all the same may be away from themselves, by rounding.
+        shortest=float(SHORTEST * mean) if geodesics.distances.any() else 1.0,
     )
 
 
