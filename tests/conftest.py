@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import torch
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
@@ -15,3 +16,11 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.name.startswith("test_") and item.path.name != ALONE:
             item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+@pytest.fixture(autouse=True)
+def threads_stay():
+    """No test, and so nothing that it calls, changes how many threads torch computes with."""
+    before = torch.get_num_threads()
+    yield
+    assert torch.get_num_threads() == before

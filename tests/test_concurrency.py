@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -54,3 +56,21 @@ def test_two_jobs_get_the_answer_of_one(backend):
     given = joblib.Parallel(n_jobs=2, backend=backend)(calls)
     for i, codes in enumerate(given):
         assert codes.tobytes() == estimator.transform(X[i:]).tobytes()
+
+
+def test_torch_keeps_its_threads_beside_what_numba_runs_in_parallel():
+    script = """
+import numba, numpy, torch
+from sklearn_ae._training.device import threads_kept
+torch.set_num_threads(1)
+@numba.njit(parallel=True)
+def total(values):
+    sum_ = 0.0
+    for i in numba.prange(len(values)):
+        sum_ += values[i]
+    return sum_
+with threads_kept():
+    total(numpy.ones(9))
+assert torch.get_num_threads() == 1
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -596,7 +596,7 @@ def test_metrics_do_not_depend_on_the_unit_of_either_table(size):
 
 
 def test_dimension_by_likelihood_needs_two_neighbors():
-    with pytest.raises(ValueError, match="n_neighbors=1 should .* at least 2 .* Use more"):
+    with pytest.raises(ValueError, match=r"n_neighbors=1 should .* at least 2 .* Use more"):
         intrinsic_dimension(table(), "mle", n_neighbors=1)
     repeated = np.tile(table()[:20], (10, 1))
     with pytest.raises(ValueError, match="for the 20 different rows"):

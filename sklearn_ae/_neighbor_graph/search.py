@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 from sklearn.preprocessing import normalize
 
+from .._training.device import threads_kept
 from .._training.pca import check_scale, moments
 
 SMALL = 50_000  # points, up to which pynndescent takes longer to compile than exact neighbours
@@ -55,7 +56,8 @@ class NeighborSearch:
             from pynndescent import NNDescent
 
             width = self.n_neighbors + 1  # a point is its own first neighbour
-            self.index = NNDescent(X, metric, n_neighbors=width, random_state=seed, n_jobs=1)
+            with threads_kept():
+                self.index = NNDescent(X, metric, n_neighbors=width, random_state=seed, n_jobs=1)
         else:
             self.index = self._exact()
 
@@ -112,7 +114,8 @@ class NeighborSearch:
         if self.n_neighbors == 0:
             return np.empty((1, 0)), np.empty((1, 0), dtype=int)
         if self.is_approximate:
-            positions, distances = self.index.neighbor_graph
+            with threads_kept():
+                positions, distances = self.index.neighbor_graph
             distances, positions = distances[:, 1:].astype(float), positions[:, 1:]
         else:
             distances, positions = self.index.kneighbors()
@@ -134,7 +137,8 @@ class NeighborSearch:
         """Return distances and positions of the nearest points of each row of X."""
         k = max(self.n_neighbors if n_neighbors is None else n_neighbors, 1)
         if self.is_approximate:
-            positions, distances = self.index.query(X, k)
+            with threads_kept():
+                positions, distances = self.index.query(X, k)
             return distances, positions
         return self.index.kneighbors(X, k)
 

@@ -67,6 +67,21 @@ def usable_device(device):
     return device
 
 
+@contextmanager
+def threads_kept():
+    """Let others compute, and give torch the number of threads back that it had.
+
+    What numba runs in parallel by OpenMP sets the number for all that use it in the process, and
+    then torch shares products of the smallest matrices among threads.
+    """
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
+
+
 class _Threads(threading.local):
     """What a thread knows of its blocks: how deep it is in them, and how many threads it has."""
 

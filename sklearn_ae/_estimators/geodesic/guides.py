@@ -17,6 +17,7 @@ from ..._neighbor_graph import (
     landmark_mds,
     nearest_distance,
 )
+from ..._training.device import threads_kept
 from ..._training.loader import Rows
 from ..._training.random import borrowed_numpy_state
 
@@ -190,7 +191,7 @@ def embedding_guide(X, weight, seed, *, target, n_components, max_anchors, unit=
     embedder.set_params(**unseeded)
     anchors = X if len(index) == len(X) else X[index]
     check_range(anchors)
-    with borrowed_numpy_state(seed):
+    with borrowed_numpy_state(seed), threads_kept():
         coordinates = np.asarray(embedder.fit_transform(anchors), dtype=float)
     n = len(anchors)
     if coordinates.shape != (n, n_components) or not np.isfinite(coordinates).all():

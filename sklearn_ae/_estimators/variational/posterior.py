@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from sklearn.utils import gen_batches
 
+from ..._training.device import threads_for
 from ..._training.loader import as_tensor
 from .evidence import MIN_NOISE
 
@@ -80,8 +81,9 @@ class CodePosterior:
             return (weights[:, :, None] * self._to_data(naturals)).sum(dim=0)
 
         means = np.empty_like(X)
-        for rows, x in self._batches(X):
-            means[rows] = mean(x).cpu().numpy()
+        with self._threads_for(X):
+            for rows, x in self._batches(X):
+                means[rows] = mean(x).cpu().numpy()
         return means
 
     @torch.no_grad()
@@ -101,8 +103,9 @@ class CodePosterior:
             One for each row.
         """
         drawn = np.empty((n_samples, *X.shape), dtype=X.dtype)
-        for rows, x in self._batches(X):
-            drawn[:, rows] = self._sample(x, n_samples, seeds[rows]).cpu().numpy()
+        with self._threads_for(X):
+            for rows, x in self._batches(X):
+                drawn[:, rows] = self._sample(x, n_samples, seeds[rows]).cpu().numpy()
         return drawn
 
     def n_rows_at_a_time(self, n_features):
@@ -118,20 +121,29 @@ class CodePosterior:
         X : ndarray of shape (n_rows, n_features)
             Rows that the module was not trained on, else the noise comes out too small.
         """
-        for _ in range(NOISE_ITER):
-            squares = counts = torch.zeros_like(self.noise, dtype=torch.float64)
-            for _, x in self._batches(X):
-                observed = ~x.isnan()
-                mode, factor, slopes = self._laplace(x)
-                spread = torch.linalg.solve_triangular(
-                    factor, slopes.double().transpose(1, 2), upper=False
-                )
-                error = (self._target(x) - self._natural(mode)).square()
-                error = torch.where(observed, error + spread.square().sum(dim=1), 0)
-                squares, counts = squares + error.sum(dim=0), counts + observed.sum(dim=0)
-            overall = squares.sum() / counts.sum().clamp_min(1)
-            noise = (squares + PRIOR_ROWS * overall) / (counts + PRIOR_ROWS)
-            self.noise = noise.clamp_min(MIN_NOISE).to(self.noise)
+        with self._threads_for(X):
+            for _ in range(NOISE_ITER):
+                self._improve_noise(X)
+
+    def _improve_noise(self, X):
+        squares = counts = torch.zeros_like(self.noise, dtype=torch.float64)
+        for _, x in self._batches(X):
+            observed = ~x.isnan()
+            mode, factor, slopes = self._laplace(x)
+            spread = torch.linalg.solve_triangular(
+                factor, slopes.double().transpose(1, 2), upper=False
+            )
+            error = (self._target(x) - self._natural(mode)).square()
+            error = torch.where(observed, error + spread.square().sum(dim=1), 0)
+            squares, counts = squares + error.sum(dim=0), counts + observed.sum(dim=0)
+        overall = squares.sum() / counts.sum().clamp_min(1)
+        noise = (squares + PRIOR_ROWS * overall) / (counts + PRIOR_ROWS)
+        self.noise = noise.clamp_min(MIN_NOISE).to(self.noise)
+
+    def _threads_for(self, X):
+        """Return a context of one thread unless there is much to do: matrices are small."""
+        n_rows = min(len(X), self.n_rows_at_a_time(X.shape[1]))
+        return threads_for(n_rows * self.module.n_weights)
 
     def _batches(self, X):
         """Return slices of an array, few enough rows each for their Jacobians, and tensors."""
