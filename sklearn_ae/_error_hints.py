@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import validate_data
 
 from ._not_numbers import has_dates, ways_out
+from .architectures import TopK
 
 # Values that other libraries call by these names, for parameters of ours.
 VALUES = {
@@ -112,6 +113,8 @@ def _meant(name, value):
     if name == "n_components" and _asks_for_a_choice(value):
         asked = value if isinstance(value, float) else "auto"
         return f" NestedAutoencoder(n_components={asked!r}) finds out how many the data needs."
+    if name == "architecture" and isinstance(value, TopK):
+        return f" Did you mean architecture=MLP((), code_activation={value!r})?"
     meant = VALUES.get(name, {}).get(value.lower()) if isinstance(value, str) else None
     return f" Did you mean {name}={meant}?" if meant else ""
 

@@ -285,9 +285,12 @@ def loss_at_pca(estimator):
     loss : float or None
         None of what was saved and loaded, which does not keep it.
     """
-    at_pca = getattr(estimator, "init", None) in ("auto", "pca") and not estimator.warm_start
-    if not (at_pca and has_plain_loss(estimator)):
+    asked = getattr(estimator, "init", None) in ("auto", "pca") and not estimator.warm_start
+    if not (asked and has_plain_loss(estimator)):
         return None
+    coders = estimator.module_.encoder, estimator.module_.decoder
+    if not all(getattr(coder, "has_linear_path", False) for coder in coders):
+        return None  # "auto" was "random"
     monitor = getattr(getattr(estimator, "net_", None), "monitor", None)
     values = getattr(monitor, "start_values_", None)
     return None if values is None else float(values.mean())
