@@ -21,6 +21,7 @@ from ..._validation import is_whole
 from ...losses import loss_of
 from ...penalties import GaussianKL, gaussian_kl
 from .evidence import EvidenceLowerBound, VariationalModule, standard_normal_draws
+from .graph import BoundGraph
 from .recipe import VariationalRecipe
 from .surplus import COLLAPSED, tells_noise
 
@@ -385,7 +386,9 @@ class VariationalAutoencoder(BaseAutoencoder):
     def __sklearn_ae_graph__(self, method):
         """Return what a method computes as a torch module, or None; for `export.to_onnx`."""
         graph = super().__sklearn_ae_graph__(method)
-        return self._bound() if method == "score_samples" and self._has_distribution else graph
+        if method == "score_samples" and self._has_distribution:
+            return BoundGraph(self._bound())
+        return graph
 
     def _describe(self, X, weight):
         self.noise_variance_ = self.kl_divergence_ = None
