@@ -1,5 +1,6 @@
 """What the parameters that all autoencoders share may be."""
 
+import inspect
 from numbers import Real
 
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -7,6 +8,27 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from ._validation import Whole
 from .architectures._activations import ACTIVATIONS
 from .losses import LOSSES
+
+
+class Architecture(HasMethods):
+    """Constraint of a parameter to what builds coders of two widths: `TopK` builds of one."""
+
+    def __init__(self):
+        super().__init__(["build", "get_params"])
+
+    def is_satisfied_by(self, val):
+        if not super().is_satisfied_by(val):
+            return False
+        widths = (None, 1, 1) if isinstance(val, type) else (1, 1)  # classes are told apart later
+        try:
+            inspect.signature(val.build).bind(*widths)
+        except TypeError:
+            return False
+        return True
+
+    def __str__(self):
+        return "an object with build(n_features, n_components) and get_params"
+
 
 FEW_COMPONENTS = (128, 64)  # what hidden_layer_sizes="auto" is for a code narrower than the data
 LEFT_TO_THE_DATA = {  # constraints of parameters that may be "auto"
@@ -18,7 +40,7 @@ SHARED = {
     "n_components": [Whole()],
     "hidden_layer_sizes": ["array-like", Whole()],
     "activation": [StrOptions(set(ACTIVATIONS))],
-    "architecture": [HasMethods(["build", "get_params"]), None],
+    "architecture": [Architecture(), None],
     "loss": [StrOptions(set(LOSSES)), callable],
     "init": [StrOptions({"pca", "random"})],
     "alpha": [Interval(Real, 0, None, closed="left")],

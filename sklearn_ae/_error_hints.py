@@ -7,6 +7,9 @@ import pandas as pd
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import validate_data
 
+from ._not_numbers import has_dates, ways_out
+from .architectures import TopK
+
 # Values that other libraries call by these names, for parameters of ours.
 VALUES = {
     "loss": {
@@ -39,6 +42,13 @@ VALUES = {
         "mlp": "None, or sklearn_ae.architectures.MLP()",
     },
 }
+# What numpy and scikit-learn say of values that are no numbers.
+NOT_NUMBERS = (
+    "could not convert string to float",
+    "argument must be a string or a real number",
+    "setting an array element with a sequence",
+    "could not be promoted",
+)
 # Parameters that other libraries call by these names.
 NAMES = {
     "latent_dim": "n_components",
@@ -103,6 +113,8 @@ def _meant(name, value):
     if name == "n_components" and _asks_for_a_choice(value):
         asked = value if isinstance(value, float) else "auto"
         return f" NestedAutoencoder(n_components={asked!r}) finds out how many the data needs."
+    if name == "architecture" and isinstance(value, TopK):
+        return f" Did you mean architecture=MLP((), code_activation={value!r})?"
     meant = VALUES.get(name, {}).get(value.lower()) if isinstance(value, str) else None
     return f" Did you mean {name}={meant}?" if meant else ""
 
@@ -144,33 +156,39 @@ def checked_data(estimator, X, **params):
     -------
     X : ndarray of shape (n_samples, n_features)
     """
+    if has_dates(X):
+        raise ValueError(f"X cannot become an array of numbers. {ways_out(X)}")
     try:
         return validate_data(estimator, X, **params)
-    except ValueError as error:
-        hint = _way_out(str(error), X)
-        if hint is None:
+    except (TypeError, ValueError) as error:
+        text = _with_way_out(estimator, str(error), X)
+        if text is None:
             raise
-        raise ValueError(f"{error}{hint}") from None
+        # numpy's error hangs on the library that a frame is of.
+        is_array = isinstance(error, TypeError) and not hasattr(X, "columns")
+        raise (TypeError if is_array else ValueError)(text) from None
 
 
-def _way_out(text, X):
-    """Return what to add to an error of validation, or None."""
+def _with_way_out(estimator, text, X):
+    """Return an error of validation with what to do about it, or None."""
     if "contains NaN" in text:
-        return (
-            "\nsklearn_ae.AutoencoderImputer fills gaps, also in a pipeline in front of this "
-            "estimator."
-        )
-    if "could not convert string to float" in text:
-        return (
-            f". {_columns_of_texts(X)}Encode them before: "
-            "sklearn.preprocessing.OneHotEncoder in a ColumnTransformer, or skrub.TableVectorizer. "
-            "Or use sklearn_ae.TabularAutoencoder, which takes them as they are."
-        )
+        return _of_gaps(estimator, text)
+    if any(said in text for said in NOT_NUMBERS):
+        found = ways_out(X)
+        return f"{text.removesuffix('.')}. {found}" if found else None
     return None
 
 
-def _columns_of_texts(X):
-    if not isinstance(X, pd.DataFrame):
-        return ""
-    names = [str(name) for name in X.columns if not pd.api.types.is_numeric_dtype(X[name])]
-    return f"Columns that are not numbers: {', '.join(names[:10])}. "
+def _of_gaps(estimator, text):
+    """Return who fills gaps; or, where that is the estimator, that it takes NaN for none."""
+    if not hasattr(estimator, "missing_values"):
+        return (
+            f"{text}\nsklearn_ae.AutoencoderImputer fills gaps, also in a pipeline in front of "
+            "this estimator."
+        )
+    marked, first = estimator.missing_values, text.partition("\n")[0]
+    other = "" if marked is pd.NA else f" If {marked!r} is a gap too, replace it by NaN before."
+    return (
+        f"{first} With missing_values={marked!r} NaN is not a gap. Use missing_values=np.nan, the "
+        f"default, which pd.NA and None in X are as well.{other}"
+    )

@@ -247,7 +247,7 @@ def test_start_at_pca_needs_a_linear_path():
         r"init='pca' starts from linear paths, and MLP\(.*skip=False\) has not got them\. Use init="
     )
     with pytest.raises(ValueError, match=message):
-        quick(architecture=MLP((5,), skip=False)).fit(X)
+        quick(architecture=MLP((5,), skip=False), init="pca").fit(X)
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps", "cuda:7"])
@@ -281,7 +281,7 @@ BAD_FITS = {
     "width and parameter": ({"n_components": 0}, X[:, :3], {}, ValueError),
     "loss": ({"loss": "log_loss"}, X[:, :3], {}, ValueError),
     "weights": ({}, X[:, :3], {"sample_weight": np.zeros(150)}, ValueError),
-    "architecture": ({"architecture": MLP(skip=False)}, X[:, :3], {}, ValueError),
+    "architecture": ({"architecture": MLP(skip=False), "init": "pca"}, X[:, :3], {}, ValueError),
     "device": ({"device": "cuda"}, X[:, :3], {}, ValueError),
     "divergence": ({"learning_rate_init": 1e200, "max_iter": 50}, X[:, :3], {}, RuntimeError),
     "net_params": ({"net_params": {"optimizer__speed": 3}}, X[:, :3], {}, TypeError),

@@ -7,6 +7,7 @@ import itertools
 import pickle
 import subprocess
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -30,7 +31,14 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from sklearn_ae import AutoencoderTransformer, DenoisingAutoencoder, NestedAutoencoder, inspection
+from sklearn_ae import (
+    AutoencoderTransformer,
+    DenoisingAutoencoder,
+    GeodesicAutoencoder,
+    NestedAutoencoder,
+    inspection,
+)
+from sklearn_ae.architectures import MLP
 from sklearn_ae.inspection import (
     EmbeddingReportDisplay,
     ExplainedVarianceDisplay,
@@ -396,13 +404,13 @@ def test_on_a_dark_background_nothing_is_black():
 WRITTEN = {
     classes_latent: {"petals", "component 0", "component 1", "species", "setosa", "virginica"},
     numbers_latent: {r"income in \$ or \$" + "\n×: no finite value (20 rows)"},
-    wide_latent: {"principal axis 1: 23% of the code's variance", "PCA", "9"},
+    wide_latent: {"principal axis 0: 23% of the code's variance", "PCA", "9"},
     density_latent: {"0", "9", "2 others"},
     density_of_numbers: {"mean y of the rows at a place\ngrey: no finite value (696 rows)"},
     plain_density: {"rows at a place"},
     one_against_numbers: {"square", "component 0", "a number", "no finite value (48)"},
     histogram: {"component 0", "rows"},
-    constant_latent: {"principal axis 1: 0% of the code's variance", "y"},
+    constant_latent: {"principal axis 0: 0% of the code's variance", "y"},
     images: {"input", "reconstruction\nR² 0.67"},
     damaged_images: {"damaged\n30% missing"},
     curves: {"row 0", "row 39", "feature", "value", "damaged", "reconstruction", "largest errors"},
@@ -842,6 +850,17 @@ def test_rows_of_a_frame_keep_their_names_on_the_way():
         assert display.feature_names == list(X.columns)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_way_from_a_row_to_itself_is_straight_and_rounding_is_no_difference(dtype):
+    row = (X.to_numpy()[0] * [1, 1e3, 1e-3, 1]).astype(dtype)
+    way = (np.linspace(0, 1, 10)[:, None] * np.finfo(dtype).eps * row).astype(dtype)
+    display = InterpolationDisplay.from_arrays({"there": row + way, "back": row - way})
+    for ax in display.axes_:
+        drawn = np.array([line.get_ydata() for line in ax.lines])
+        np.testing.assert_allclose(drawn, np.broadcast_to(row, drawn.shape), rtol=1e-5)
+        assert ax.get_ylabel() == "value"
+
+
 def test_several_ways_are_below_each_other():
     paths = {f"way {i}": waves(5) for i in range(3)}
     display = InterpolationDisplay.from_arrays(paths)
@@ -979,14 +998,37 @@ def test_the_level_of_pca_is_that_of_the_held_out_rows_where_it_is_known():
     assert other.pca_loss == pytest.approx(display.pca_loss, rel=0.2)
 
 
+def test_rounds_of_steps_are_not_called_epochs():
+    geodesic = GeodesicAutoencoder(2, max_steps=100, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        geodesic.fit(waves(40))
+    assert LearningCurveDisplay.from_estimator(geodesic).axes_[-1].get_xlabel() == "round"
+    display = LearningCurveDisplay([0.3, 0.2], epoch_name="round", best_epoch=2).plot()
+    assert labels_of(display.ax_)[-1] == "weights kept: round 2"
+
+
+def test_one_epoch_has_one_tick():
+    assert ticks_of(LearningCurveDisplay([0.3]).plot().ax_) == [1]
+
+
+def test_loss_at_a_random_start_is_not_that_of_pca():
+    bent = AutoencoderTransformer(
+        2, architecture=MLP(skip=False), n_iter_no_change=1, tol=1.0, random_state=0
+    ).fit(X)
+    assert LearningCurveDisplay.from_estimator(bent).pca_loss is None
+
+
 def test_going_back_to_pca_is_said():
     title = LearningCurveDisplay.from_estimator(Trained(is_pca_=True)).axes_[0].get_title()
     assert title == "Trained\nno better than PCA, to which it went back"
 
 
 def test_what_was_not_trained_has_no_learning_curve():
-    with pytest.raises(ValueError, match=r"PCA has no loss_curve_\. Fit it"):
+    with pytest.raises(ValueError, match=r"PCA has no loss_curve_\. LearningCurveDisplay takes"):
         LearningCurveDisplay.from_estimator(SCALED)
+    with pytest.raises(ValueError, match=r"no loss_curve_ before it is fitted\. Fit it"):
+        LearningCurveDisplay.from_estimator(AutoencoderTransformer())
 
 
 @pytest.mark.parametrize("kind", [AutoencoderTransformer, NestedAutoencoder])
@@ -1026,6 +1068,19 @@ def test_of_many_components_those_that_vary_most_are_drawn():
     display = ExplainedVarianceDisplay.from_estimator(PCA(60).fit(DIGITS), DIGITS)
     assert len(display.explained) == 40
     assert display.ax_.get_xlabel() == "40 of 60 components, in order"
+
+
+def ticks_of(ax):
+    low, high = ax.get_xlim()
+    return [tick for tick in ax.get_xticks().tolist() if low <= tick <= high]
+
+
+@pytest.mark.parametrize(("n", "expected"), [(1, [0]), (2, [0, 1]), (3, [0, 1, 2])])
+def test_ticks_are_where_there_are_components(n, expected):
+    bars = ExplainedVarianceDisplay(np.full(n, 0.1), pca=np.full(n, 0.1), cumulative=False).plot()
+    assert ticks_of(bars.ax_) == expected
+    curve = ExplainedVarianceDisplay(np.full(n, 0.1), pca=np.full(n, 0.1)).plot()
+    assert ticks_of(curve.ax_) == [1 + i for i in expected]
 
 
 # --- the report

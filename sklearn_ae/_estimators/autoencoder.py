@@ -56,7 +56,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         decoder is asked for x itself. See `sklearn_ae.corruptions`.
     init : {"auto", "pca", "random"}, default="auto"
         Where training starts. "pca" needs linear paths; "random" builds none. "auto" is "pca",
-        unless ``hidden_layer_sizes="auto"`` gives the code sigmoid units: then it is "random".
+        unless the `architecture` has no linear paths, or ``hidden_layer_sizes="auto"`` gives the
+        code sigmoid units: then it is "random".
     alpha : float, default=0.3
         Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
         More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths

@@ -15,6 +15,7 @@ from .recipe import Recipe
 from .step import optimizer_params
 from .streaming import representative
 from .tables import ROWS_AT_A_TIME
+from .trial import told_of_architecture
 from .world import here
 
 
@@ -63,18 +64,20 @@ def build_module(recipe, n_features, dtype, seed):
     ValueError
         If the architecture builds coders of other widths.
     """
-    with seeded_construction(seed):
-        module = recipe.build(n_features)
-    module.suit(recipe.loss)
-    module = module.to(as_tensor(np.empty(0, dtype)).dtype).eval()
     n_components = recipe.n_components
-    with torch.no_grad():
-        code = module.encode(module.offset.expand(2, -1))
-        back = module.decoder(code.new_zeros(2, n_components))
+    with told_of_architecture(recipe, n_features):
+        with seeded_construction(seed):
+            module = recipe.build(n_features)
+        module.suit(recipe.loss)
+        module = module.to(as_tensor(np.empty(0, dtype)).dtype).eval()
+        with torch.no_grad():
+            code = module.encode(module.offset.expand(2, -1))
+            back = module.decoder(code.new_zeros(2, n_components))
     for what, tensor, width in (("code", code, n_components), ("output", back, n_features)):
         if tensor.shape != (2, width):
+            given = getattr(recipe.architecture, "architecture", recipe.architecture)
             raise ValueError(
-                f"{recipe.architecture!r} builds a net whose {what} for 2 rows has shape "
+                f"{given!r} builds a net whose {what} for 2 rows has shape "
                 f"{tuple(tensor.shape)} instead of (2, {width}), for n_features={n_features} "
                 f"and n_components={n_components}."
             )

@@ -18,6 +18,7 @@ from .step import WARM_UP, Stepper
 from .streaming import representative, split_stream
 from .survival import survival_of
 from .tables import range_of
+from .trial import try_parts
 from .world import here
 
 MAX_HELD_OUT = 5000  # rows; more judge no better, and are missing in training
@@ -202,6 +203,8 @@ def run(net, rows, recipe):
     try:
         with single_precision(net.module):
             net.criterion_.to(net.module.offset.dtype)  # a penalty may have buffers
+            with here().agreeing():
+                try_parts(net, rows)
             with survival_of(net, rows, recipe):
                 net.partial_fit(rows)
     except Diverged:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from .module import AutoencoderModule
+from .trial import check_values
 from .written_out.codes import written_penalty
 
 
@@ -52,8 +53,7 @@ class Objective(nn.Module):
         self.emphasis = emphasis
         self.seed = seed
         self.generator = torch.Generator(device).manual_seed(seed)
-        accepted = () if penalty is None else inspect.signature(penalty).parameters
-        self.handed = {"generator", "sample_weight"} & set(accepted)
+        self.handed = {"generator", "sample_weight"} & set(_parameters_of(penalty))
 
     def forward(self, module, x, weight=None, guide=None):
         """Return the values of the rows of x, shape (n_rows,), and the module's output.
@@ -76,11 +76,7 @@ class Objective(nn.Module):
         available = {"generator": generator, "sample_weight": weight}
         handed = {name: available[name] for name in self.handed}
         penalty = self.penalty(module, x, output, **handed)
-        if penalty.shape not in ((), x.shape[:1]):
-            raise ValueError(
-                f"penalty={self.penalty!r} returned shape {tuple(penalty.shape)} for a batch of "
-                f"shape {tuple(x.shape)}. Return one value per row, or one for the batch."
-            )
+        check_values("penalty", self.penalty, penalty, x)
         return values + penalty / self.penalty_unit, output
 
     def deviations(self, module, output, x):
@@ -106,9 +102,13 @@ class Objective(nn.Module):
 
     def _loss_values(self, module, output, x):
         values = self.loss(output.reconstruction, x)
-        if values.shape != x.shape[:1]:
-            raise ValueError(
-                f"loss={self.loss!r} returned shape {tuple(values.shape)} for a batch of shape "
-                f"{tuple(x.shape)}. Return one value per row, for example the mean over dim=1."
-            )
+        check_values("loss", self.loss, values, x)
         return values
+
+
+def _parameters_of(penalty):
+    """Return the names of the parameters of a penalty; none of one that does not tell."""
+    try:
+        return () if penalty is None else inspect.signature(penalty).parameters
+    except (TypeError, ValueError):  # of what is written in C
+        return ()

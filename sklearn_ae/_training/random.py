@@ -1,7 +1,8 @@
 """Randomness that stays local: torch's global state is lent for a while and put back."""
 
+import random
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, RLock
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ import torch
 from .device import chosen_device
 
 _borrowing = Lock()
-_seeding = Lock()
+_seeding = RLock()
 _n_borrowers = 0
 _lent = None
 
@@ -89,3 +90,25 @@ def borrowed_numpy_state(seed):
         yield
     finally:
         state.set_state(before)
+
+
+@contextmanager
+def unchanged_generators(device):
+    """Put the global generators of torch, numpy and Python back after a block that may draw.
+
+    Parameters
+    ----------
+    device : str
+        Whose generator is put back as well as that of the CPU.
+    """
+    device, of_python = torch.device(device), random.getstate()
+    others = [] if device.type in ("cpu", "meta") else [device]
+    with (
+        seeded_construction(0),
+        borrowed_numpy_state(0),
+        torch.random.fork_rng(others, device_type=device.type),
+    ):
+        try:
+            yield
+        finally:
+            random.setstate(of_python)

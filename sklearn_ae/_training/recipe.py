@@ -8,7 +8,7 @@ loss                 ``loss(reconstruction, x)``, one value per row
 penalty, corruption  what constrains the code, or None
 emphasis             see `Objective`
 init                 "pca" starts at the principal axes, and goes back there if need be; "auto"
-                     does, unless the architecture is the one of wide codes
+                     does where there are linear paths, and is "random" elsewhere
 wide_architecture    what takes the place of the architecture if a code that something constrains
                      is at least as wide as the data; None if nothing does
 max_iter             "auto" is 500; for that architecture 20, or as many as take ``wide_steps``,
@@ -30,8 +30,10 @@ from .device import chosen_device
 from .loader import FEW_ROWS
 from .module import AutoencoderModule
 from .objective import Objective
-from .start import check_linear_paths, start_at_pca, turn_to_principal_axes
+from .random import seeded_construction
+from .start import check_linear_paths, has_linear_paths, start_at_pca, turn_to_principal_axes
 from .tables import Table
+from .trial import told_of_architecture
 
 MAX_ITER = 500
 WIDE_EPOCHS = 20  # of wide codes, at least
@@ -214,10 +216,18 @@ class Recipe:
                 n_steps = ceil(n_rows / self.automatic_batch_size(n_rows))
                 n_epochs = max(WIDE_EPOCHS, ceil(self.wide_steps / n_steps))
                 settled = replace(settled, max_iter=n_epochs, counts_epochs=True)
-        init = "pca" if settled.init == "auto" else settled.init
+        init = settled._possible_init(n_features) if settled.init == "auto" else settled.init
         max_iter = MAX_ITER if settled.max_iter == "auto" else settled.max_iter
         device = chosen_device(self.device)
         return replace(settled, init=init, max_iter=max_iter, device=device)
+
+    def _possible_init(self, n_features):
+        """Return "pca" where the coders have the linear paths that it takes, else "random"."""
+        can_start = getattr(self.architecture, "has_linear_paths", None)
+        if can_start is None:  # only what it builds tells
+            with told_of_architecture(self, n_features), seeded_construction(0):
+                can_start = has_linear_paths(self.build(n_features))
+        return "pca" if can_start else "random"
 
     def steps_like(self, other):
         """Whether steps are taken as another recipe takes them, but for the size of the batches."""

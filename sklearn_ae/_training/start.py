@@ -23,15 +23,27 @@ def check_linear_paths(module, architecture):
     architecture : object
         What built the coders.
     """
-    for coder in (module.encoder, module.decoder):
-        startable = hasattr(coder, "start_linear")
-        if not (startable and getattr(coder, "has_linear_path", False)):
-            raise ValueError(
-                f"init='pca' starts from linear paths, and {architecture!r} has "
-                "not got them. Use init='random'; or MLP with skip=True and "
-                "code_activation='identity'; or wrap the coders of your own architecture "
-                "in sklearn_ae.architectures.LinearPlusNetwork."
-            )
+    if not has_linear_paths(module):
+        given = getattr(architecture, "architecture", architecture)  # rather than what wraps it
+        raise ValueError(
+            f"init='pca' starts from linear paths, and {given!r} has "
+            "not got them. Use init='random'; or MLP with skip=True and "
+            "code_activation='identity'; or wrap the coders of your own architecture "
+            "in sklearn_ae.architectures.LinearPlusNetwork."
+        )
+
+
+def has_linear_paths(module):
+    """Whether both coders of a module can be started as linear maps.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+    """
+    return all(
+        hasattr(coder, "start_linear") and getattr(coder, "has_linear_path", False)
+        for coder in (module.encoder, module.decoder)
+    )
 
 
 def start_at_pca(module, loss, n_components, rows, seed):

@@ -4,7 +4,7 @@ An architecture has ``get_params`` and ``build(n_features, n_components)``, whic
 and a decoder, two modules. What else the coders may have, and what happens without:
 
 ===================================  ============================================================
-``has_linear_path, start_linear``    a start at PCA; without, only ``init="random"``
+``has_linear_path, start_linear``    a start at PCA; without, ``init="auto"`` is "random"
 ``linear_parameters()``              weights that weight decay spares
 ``can_turn_output, turn_output``     (encoder) the code is turned to its principal axes after `fit`
 ``can_turn_input, turn_input``       (decoder) the same
@@ -14,7 +14,8 @@ and a decoder, two modules. What else the coders may have, and what happens with
 ``takes_prefixes``                   (decoder) whether it takes the first columns of a code
 ===================================  ============================================================
 
-An architecture may also have ``beside(n)``: the architecture for n rows side by side, which
+An architecture may also say whether it ``has_linear_paths``, which ``init="auto"`` asks; else one
+is built to see. It may have ``beside(n)``: the architecture for n rows side by side, which
 `AutoencoderImputer` builds encoders of values and masks with. Otherwise it builds wider ones.
 """
 

@@ -48,10 +48,12 @@ class Convolutional(BaseEstimator):
         if negative. "auto": of three entries the first or the last, whichever is at most 4; of
         fewer none. With 0 or -1 two entries are those of signals of several channels.
     skip : bool, default=True
-        Whether there are linear paths. Without them the estimator needs ``init="random"``.
+        Whether there are linear paths. Without them an estimator cannot start at PCA:
+        ``init="auto"`` is "random".
     code_activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"} or TopK, \
             default="identity"
-        Activation of the code. With any but "identity" the estimator needs ``init="random"``.
+        Activation of the code. With any but "identity" an estimator cannot start at PCA:
+        ``init="auto"`` is "random".
 
     See Also
     --------
@@ -152,6 +154,11 @@ class Convolutional(BaseEstimator):
             ConvolutionalNetwork(down, skips[0], activation, code_activation),
             ConvolutionalNetwork(up, skips[1], activation),
         )
+
+    @property
+    def has_linear_paths(self) -> bool:
+        """Whether both coders can be linear, so that training can start at PCA."""
+        return self.skip and self.code_activation == "identity"
 
     def beside(self, n_images: int) -> Self:
         """Return the architecture for rows of several images of this shape, seen as channels.

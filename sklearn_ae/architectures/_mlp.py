@@ -28,13 +28,14 @@ class MLP(BaseEstimator):
     activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"}, default="silu"
         Activation of the hidden layers.
     skip : bool, default=True
-        Whether there are linear paths. Without them, unless there are no hidden layers, the
-        estimator needs ``init="random"``.
+        Whether there are linear paths. Without them, unless there are no hidden layers, an
+        estimator cannot start at PCA: ``init="auto"`` is "random".
     tied : bool, default=False
         Whether the decoder's weights are the transposed weights of the encoder. Biases are free.
     code_activation : {"identity", "logistic", "tanh", "relu", "silu", "gelu"} or TopK, \
             default="identity"
-        Activation of the code. With any but "identity" the estimator needs ``init="random"``.
+        Activation of the code. With any but "identity" an estimator cannot start at PCA:
+        ``init="auto"`` is "random".
     unit_norm : bool, default=False
         Whether the decoder takes the code in through columns of unit norm, so that a code cannot
         be made small by making the decoder large. Excludes `tied`.
@@ -131,6 +132,12 @@ class MLP(BaseEstimator):
             LinearPlusNetwork(down, skip, activation, code_activation),
             LinearPlusNetwork(up, skip_up, activation),
         )
+
+    @property
+    def has_linear_paths(self) -> bool:
+        """Whether both coders can be linear, so that training can start at PCA."""
+        is_linear = self.skip or len(self._hidden_sizes()) == 0
+        return is_linear and self.code_activation == "identity"
 
     def _hidden_sizes(self):
         sizes = positive_integers(self.hidden_layer_sizes)

@@ -46,7 +46,8 @@ def to_onnx(
     ImportError
         If the packages for ONNX are not installed.
     TypeError
-        If the estimator is none of this package, or holds one that is not.
+        If the estimator is none of this package, holds one that is not, or takes tables with texts
+        and dates as `TabularAutoencoder` does.
     ValueError
         If it has no such method, or ONNX has no operations for it: for an imputer that draws, or in
         which a variational autoencoder takes part, and for the ``score_samples`` of a variational
@@ -71,7 +72,14 @@ def to_onnx(
     """
     if method not in METHODS:
         raise ValueError(f"method={method!r} is unknown; choose one of {list(METHODS)}.")
-    if type(estimator) not in OWN.values() or not hasattr(estimator, "__sklearn_ae_graph__"):
+    is_own = type(estimator) in OWN.values()
+    if is_own and not hasattr(estimator, "__sklearn_ae_graph__"):
+        raise TypeError(
+            f"{estimator!r} encodes texts and dates, for which there is no ONNX graph here. Use "
+            "sklearn_ae.export.save where there is Python; or make numbers of the columns before, "
+            "by OneHotEncoder for example, and export AutoencoderTransformer."
+        )
+    if not is_own:
         raise TypeError(
             f"{estimator!r} is no estimator of sklearn_ae. For a pipeline call "
             "sklearn_ae.export.register_converters() and then skl2onnx.to_onnx."

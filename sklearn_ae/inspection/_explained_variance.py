@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import KFold
 
 from .._typing import ArrayLike
-from ._figure import foreground, kept_in_place, legend_above, plain, pyplot
+from ._figure import foreground, kept_in_place, legend_above, plain, pyplot, ticks_at_whole
 from ._fitted import as_table, decode, encode, last_step, name_of
 from ._rows import some_rows, take_rows, thinned
 
@@ -171,7 +171,9 @@ class ExplainedVarianceDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         with kept_in_place(ax):
             self.lines_ = self._plot_curves() if self.cumulative else self._plot_bars()
-            ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+            first = int(self.cumulative)
+            n_drawn = max(len(part) for part in (self.explained, self.pca) if part is not None)
+            ticks_at_whole(ax, first, first + n_drawn - 1)
             legend_above(ax, *ax.get_legend_handles_labels())
         return self
 

@@ -284,3 +284,18 @@ def legend_above(ax, handles, labels, title=None, loc="center"):
     if title is not None:
         ax.set_title(plain(title), pad=10 + line() * n_lines, fontsize="medium", loc=loc)
     return legend
+
+
+def ticks_at_whole(ax, first, last):
+    """Put the ticks of the x-axis at integers, and only where there is something.
+
+    Parameters
+    ----------
+    ax : Axes
+    first, last : int
+        What is drawn at the ends.
+    """
+    locator = ax.xaxis.get_major_locator()
+    locator.set_params(integer=True, min_n_ticks=1)
+    ticks = locator.tick_values(first, last)
+    ax.set_xticks(ticks[(first <= ticks) & (ticks <= last)])

@@ -182,6 +182,11 @@ class InterpolationDisplay:
         self.figure_ = self.ax_.figure
         return self
 
+    def _rounding(self):
+        """Return the relative rounding error of the coarsest of the paths."""
+        dtypes = [np.asarray(path).dtype for path in self.paths.values()]
+        return max(np.finfo(dtype if dtype.kind == "f" else float).eps for dtype in dtypes)
+
     def _plot_images(self, plt, ax, paths, cmap):
         first = next(iter(paths.values()))
         n_steps, n_features = first.shape
@@ -202,7 +207,7 @@ class InterpolationDisplay:
         if ax is None:
             _, ax = plt.subplots(figsize=(8, 2.3 * len(paths) + 0.7), layout="constrained")
         colors = ScalarMappable(Normalize(0, 1), "viridis")
-        center, scale, differ = units_of(np.vstack(list(paths.values())))
+        center, scale, differ = units_of(np.vstack(list(paths.values())), self._rounding())
         with kept_in_place(ax) as drawn:
             self.ax_, self.axes_ = ax, panels(ax, len(paths), 1, sharex=True, sharey=True).ravel()
             for panel, (name, path) in zip(self.axes_, paths.items(), strict=True):

@@ -374,8 +374,7 @@ def projected(codes, components=None):
         pca = PCA(2, random_state=0).fit(codes[some])
         points, shares = pca.transform(codes), pca.explained_variance_ratio_
     return points, [
-        f"principal axis {i + 1}: {share:.0%} of the code's variance"
-        for i, share in enumerate(shares)
+        f"principal axis {i}: {share:.0%} of the code's variance" for i, share in enumerate(shares)
     ]
 
 

@@ -5,8 +5,11 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import KFold
+from sklearn.utils.validation import check_is_fitted
 
+from .._training.loader import Steps
 from .._typing import ArrayLike
 from ._figure import kept_in_place, legend_above, panels, pyplot
 from ._fitted import as_table, last_step, name_of
@@ -48,6 +51,8 @@ class LearningCurveDisplay:
         the smallest held-out loss, or else with the largest R².
     loss_name : str, default="loss"
         What the loss is.
+    epoch_name : str, default="epoch"
+        What there is a value for: an epoch, or a "round" of steps where training counts those.
     name : str, default=None
         Title of the picture.
 
@@ -90,6 +95,7 @@ class LearningCurveDisplay:
         pca_name: str = "PCA",
         best_epoch: int | None = None,
         loss_name: str = "loss",
+        epoch_name: str = "epoch",
         name: str | None = None,
     ) -> None:
         self.loss = loss
@@ -100,6 +106,7 @@ class LearningCurveDisplay:
         self.pca_name = pca_name
         self.best_epoch = best_epoch
         self.loss_name = loss_name
+        self.epoch_name = epoch_name
         self.name = name
 
     @classmethod
@@ -136,10 +143,7 @@ class LearningCurveDisplay:
         pyplot(cls)
         step, X = last_step(estimator, some_rows(X))
         if not hasattr(step, "loss_curve_"):
-            raise ValueError(
-                f"{type(step).__name__} has no loss_curve_. Fit it; of a detector pass its "
-                "autoencoder_."
-            )
+            raise ValueError(_without_curve(step))
         pca_loss, pca_r2, pca_name = loss_at_pca(step), None, "PCA"
         if X is not None and pca_loss is None:
             pca_r2 = r2_of_unseen_rows(as_table(X), len(step.get_feature_names_out()))
@@ -159,6 +163,7 @@ class LearningCurveDisplay:
             pca_name=pca_name,
             best_epoch=best_epoch(step),
             loss_name=loss_name(step),
+            epoch_name=epoch_name(step),
             name=name,
         )
         return display.plot(ax)
@@ -193,8 +198,8 @@ class LearningCurveDisplay:
             self._plot_loss(self.axes_[0], tell_best=not two)
             if two:
                 self._plot_r2(self.axes_[1])
-            self.axes_[-1].set_xlabel("epoch")
-            self.axes_[-1].xaxis.get_major_locator().set_params(integer=True)
+            self.axes_[-1].set_xlabel(self.epoch_name)
+            self.axes_[-1].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         return self
 
     def _draws_r2(self):
@@ -244,7 +249,7 @@ class LearningCurveDisplay:
         what = "smallest held-out loss" if self.held_out_loss is not None else "largest held-out R²"
         what = "weights kept" if self.best_epoch is not None else what
         if self.best_epoch_:
-            label = f"{what}: epoch {self.best_epoch_}" if tell_best else None
+            label = f"{what}: {self.epoch_name} {self.best_epoch_}" if tell_best else None
             ax.axvline(self.best_epoch_, color=LEVEL, linestyle=":", linewidth=1, label=label)
 
 
@@ -285,9 +290,12 @@ def loss_at_pca(estimator):
     loss : float or None
         None of what was saved and loaded, which does not keep it.
     """
-    at_pca = getattr(estimator, "init", None) in ("auto", "pca") and not estimator.warm_start
-    if not (at_pca and has_plain_loss(estimator)):
+    asked = getattr(estimator, "init", None) in ("auto", "pca") and not estimator.warm_start
+    if not (asked and has_plain_loss(estimator)):
         return None
+    coders = estimator.module_.encoder, estimator.module_.decoder
+    if not all(getattr(coder, "has_linear_path", False) for coder in coders):
+        return None  # "auto" was "random"
     monitor = getattr(getattr(estimator, "net_", None), "monitor", None)
     values = getattr(monitor, "start_values_", None)
     return None if values is None else float(values.mean())
@@ -304,6 +312,30 @@ def loss_name(estimator):
     if parts == [None, None] and isinstance(estimator.loss, str):
         return LOSS_NAMES[estimator.loss]
     return "objective" if hasattr(estimator, "module_") else "loss"
+
+
+def epoch_name(estimator):
+    """Return what an estimator has a loss for: each epoch, or each round of steps.
+
+    Parameters
+    ----------
+    estimator : estimator
+    """
+    iterator = getattr(getattr(estimator, "net_", None), "iterator_train", None)
+    return "round" if iterator is Steps else "epoch"
+
+
+def _without_curve(estimator):
+    """Return what to say of an estimator that has no learning curve."""
+    name = type(estimator).__name__
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return f"{name} has no loss_curve_ before it is fitted. Fit it."
+    return (
+        f"{name} has no loss_curve_. LearningCurveDisplay takes what is trained by gradients: an "
+        "autoencoder, a pipeline that ends in one, or a search; of a detector its autoencoder_."
+    )
 
 
 def best_epoch(estimator):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ._figure import character, foreground, legend_above, line, plain, shortened
 
+EPS = np.finfo(float).eps
 MOST_NAMES = 30  # features whose names can be written below an axis
 ERROR = "#bd1f01"
 COLORS = ("#3f90da", "#ffa90e", "#832db6", "#a96b59")  # of reconstructions
@@ -40,7 +41,7 @@ def looks_of_profiles(kinds, curves):
     return looks
 
 
-def units_of(X):
+def units_of(X, rounding=EPS):
     """Return what a value is drawn relative to, if the columns are in different units.
 
     They are taken to be if some columns spread more than ten times as far as others, and columns
@@ -49,6 +50,8 @@ def units_of(X):
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
+    rounding : float, default=2.2e-16
+        Relative spread of columns that are constant but for rounding, up to a small factor.
 
     Returns
     -------
@@ -58,6 +61,7 @@ def units_of(X):
     """
     table = pd.DataFrame(X)
     center, scale = table.mean().to_numpy(), table.std(ddof=0).to_numpy()
+    scale = np.where(scale > 16 * rounding * table.abs().max().to_numpy(), scale, 0)
     spread = np.log10(scale[scale > 0])
     if len(X) < 3 or len(spread) < 2 or np.ptp(spread) <= 1:
         return 0.0, 1.0, False

@@ -213,7 +213,10 @@ BAD = [
     ({"jacobian": "full"}, "'jacobian' parameter .* Got 'full'"),
     ({"jacobian": None}, "'jacobian' parameter .* Got None"),
     ({"contraction": np.inf}, "'contraction' parameter .* Got inf"),
-    ({"architecture": MLP((), code_activation="logistic")}, "init='pca' starts from linear paths"),
+    (
+        {"architecture": MLP((), code_activation="logistic"), "init": "pca"},
+        "init='pca' starts from linear paths",
+    ),
 ]
 
 

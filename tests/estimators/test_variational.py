@@ -463,7 +463,7 @@ BAD = [
     ({"beta": np.inf}, "'beta' parameter .* Got inf"),
     ({"architecture": MLP((8,), tied=True)}, "ties the decoder's weights .* Use tied=False"),
     ({"architecture": MLP((), tied=True)}, "ties the decoder's weights .* Use tied=False"),
-    ({"architecture": MLP((8,), skip=False)}, "init='pca' starts from linear paths"),
+    ({"architecture": MLP((8,), skip=False), "init": "pca"}, "init='pca' starts from linear paths"),
     ({"loss": "log_loss"}, r"loss='log_loss' needs data in \[0, 1\]"),
 ]
 

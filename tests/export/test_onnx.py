@@ -101,6 +101,19 @@ def test_graph_takes_any_number_of_rows():
         assert codes.shape == (n_rows, 2)
 
 
+def test_graph_of_a_variational_bound_is_short_and_takes_any_number_of_rows():
+    estimator = fitted("VariationalAutoencoder")
+    model = to_onnx(estimator, method="score_samples")
+    assert len(model.graph.node) < 100  # 32 draws, each by itself, have 700
+    for n_rows in (0, 1, 70):
+        rows = np.resize(ROWS, (n_rows, 4))
+        (scores,) = run(model, rows)
+        assert scores.shape == (n_rows,)
+        np.testing.assert_allclose(
+            scores[:1], estimator.score_samples(ROWS)[:n_rows][:1], rtol=1e-4
+        )
+
+
 @pytest.mark.parametrize("measure", ["combined", "standardised", "squared_error"])
 def test_scores_and_labels_of_a_detector(measure):
     autoencoder = small(AutoencoderTransformer)
@@ -239,6 +252,8 @@ def test_what_cannot_be_exported_is_named():
         to_onnx(fitted("AutoencoderTransformer"), method="predict")
     with pytest.raises(TypeError, match=r"register_converters\(\)"):
         to_onnx(make_pipeline(PCA()))
+    with pytest.raises(TypeError, match=r"^TabularAutoencoder\(\) encodes texts and dates"):
+        to_onnx(sklearn_ae.TabularAutoencoder())
     with pytest.raises(NotFittedError):
         to_onnx(AutoencoderTransformer())
     detector = AutoencoderOutlierDetector(PCA(2), random_state=0).fit(X)

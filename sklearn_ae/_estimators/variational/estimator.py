@@ -21,6 +21,7 @@ from ..._validation import is_whole
 from ...losses import loss_of
 from ...penalties import GaussianKL, gaussian_kl
 from .evidence import EvidenceLowerBound, VariationalModule, standard_normal_draws
+from .graph import BoundGraph
 from .recipe import VariationalRecipe
 from .surplus import COLLAPSED, tells_noise
 
@@ -75,7 +76,7 @@ class VariationalAutoencoder(BaseAutoencoder):
     init : {"auto", "pca", "random"}, default="auto"
         Where training starts. "pca" needs linear paths; "random" builds none. "auto" is "pca" for
         the squared error, and "random" for losses that decode through a link, unless there is an
-        `architecture`.
+        `architecture`: then "pca" if that has linear paths.
     alpha : float or "auto", default="auto"
         Weight decay of the nonlinear paths, decoupled from the loss (Loshchilov & Hutter 2019).
         More of it keeps the result nearer to PCA: more bias, less variance. Without linear paths
@@ -370,9 +371,9 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     def _recipe(self):
         through_link = self.beta > 0 and hasattr(loss_of(self.loss), "link")
-        chosen = {"init": "pca", "alpha": 0.3}
+        chosen = {"init": "auto", "alpha": 0.3}
         if through_link:
-            chosen = {"init": "random" if self.architecture is None else "pca", "alpha": 0.2}
+            chosen = {"init": "random" if self.architecture is None else "auto", "alpha": 0.2}
         own = {name: value for name, value in chosen.items() if getattr(self, name) == "auto"}
         few = THROUGH_LINK if through_link else FEW_COMPONENTS
         return self._make_recipe(penalty=GaussianKL(self.beta), few=few, **own)
@@ -385,7 +386,9 @@ class VariationalAutoencoder(BaseAutoencoder):
     def __sklearn_ae_graph__(self, method):
         """Return what a method computes as a torch module, or None; for `export.to_onnx`."""
         graph = super().__sklearn_ae_graph__(method)
-        return self._bound() if method == "score_samples" and self._has_distribution else graph
+        if method == "score_samples" and self._has_distribution:
+            return BoundGraph(self._bound())
+        return graph
 
     def _describe(self, X, weight):
         self.noise_variance_ = self.kl_divergence_ = None
