@@ -5,7 +5,7 @@ from torch import nn
 from ...penalties import gaussian_kl
 from .evidence import minus_log_likelihood
 
-AT_A_TIME = 16  # draws: each by itself would take the exporter ten times as long, all more memory
+AT_A_TIME = 16  # draws: each by itself would take the exporter five times as long, all more memory
 
 
 class BoundGraph(nn.Module):
