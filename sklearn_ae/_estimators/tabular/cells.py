@@ -28,6 +28,9 @@ class Cells(nn.Module):
         Natural parameters of the constant model.
     center, spread : Tensor of shape (n_inputs,)
         What is subtracted from what the encoder is given, and what that is divided by.
+    low, high : Tensor of shape (n_numbers,)
+        The range of each number: beyond it, one counts as its end for the encoder, and what is said
+        of a row ends there, too.
     share, unit : Tensor of shape (n_columns,)
         What the loss of a cell counts, and the mean loss of the constant model.
     free, told : Tensor of shape (n_outputs,)
@@ -48,6 +51,8 @@ class Cells(nn.Module):
             ("share", 1.0, layout.n_columns),
             ("unit", 1.0, layout.n_columns),
             ("ceiling", 0.0, len(layout.counts)),
+            ("low", -np.inf, len(layout.numbers)),
+            ("high", np.inf, len(layout.numbers)),
         ):
             self.register_buffer(name, torch.full((size,), value))
         sizes = layout.sizes[layout.many].tolist()
@@ -92,7 +97,8 @@ class Cells(nn.Module):
         """
         missing = x.isnan()
         known = x.masked_fill(missing, 0)
-        parts = [known[:, self.index("numbers")], known[:, self.index("counts")].log1p()]
+        numbers = known[:, self.index("numbers")].clamp(self.low, self.high)
+        parts = [numbers, known[:, self.index("counts")].log1p()]
         one_hot = known.new_zeros(len(x), self.layout.parts[2])
         place = known[:, self.index("few")].long() + self.index("few_starts")
         parts.append(one_hot.scatter_(1, place, 1))
@@ -105,10 +111,12 @@ class Cells(nn.Module):
     def natural(self, out):
         """Return natural parameters of the cells, for what the decoder puts out."""
         natural = torch.addcmul(self.constant, out, self.free)
-        if not len(self.layout.counts):
+        if self.training and not len(self.layout.counts):
             return natural
         first, n = self.layout.parts[0], len(self.layout.counts)
         numbers, counts, others = natural.tensor_split([first, first + n], dim=1)
+        if not self.training:
+            numbers = numbers.clamp(self.low, self.high)
         above = (counts - self.ceiling).relu()  # beyond it a rate grows like a power
         return torch.cat([numbers, counts - above + above.log1p(), others], dim=1)
 
@@ -203,7 +211,14 @@ def describe(cells, X, weights):
         getattr(cells, name).copy_(torch.from_numpy(value))
     most = np.nan_to_num(np.nanmax(np.c_[X[:, layout.counts].T, np.zeros(len(layout.counts))], 1))
     cells.ceiling.copy_(torch.from_numpy(np.log(np.maximum(most, 1.0))))
+    cells.low.copy_(torch.from_numpy(_ends(X[:, layout.numbers], np.fmin)))
+    cells.high.copy_(torch.from_numpy(_ends(X[:, layout.numbers], np.fmax)))
     _set_shares(cells, X, weights)
+
+
+def _ends(numbers, furthest):
+    """Return the smallest or largest number of each column; 0 where none is known."""
+    return np.nan_to_num(furthest.reduce(numbers, axis=0))
 
 
 def _constant(cells, x, j):

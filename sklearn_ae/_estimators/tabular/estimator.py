@@ -22,18 +22,17 @@ from ..._state import checked_state, stamped
 from ..._training.module import in_batches
 from ..._training.random import borrowed_global_state
 from ..._training.ranks import refuse_several
-from ..._training.state import state_of, trained_from
 from ..._training.tasks import CallbackSupportMixin, tasks_of
 from ..._typing import ArrayLike, Seed
 from ..._validation import Whole, check_training, checked_codes, unchanged_on_error, warn_user
-from .encoding import Encoding, check_width, dtype_of_cells
+from .encoding import Encoding, dtype_of_cells
 from .filling import filled
 from .fit import course_of, learn
-from .frames import checked_table, in_order
-from .gaps import Filling
+from .frames import checked_table, in_order, index_of_rows
 from .kinds import column_weights
-from .module import TableRecipe, rebuilt, recipe_for, table_of_codes
+from .module import rebuilt, recipe_for, table_of_codes
 from .scores import explained, probabilities, relative_losses
+from .state import described_fit, fit_from
 
 
 class TabularAutoencoder(
@@ -269,7 +268,8 @@ class TabularAutoencoder(
             In float64 if `fit` was given an array of that, else in float32; a DataFrame after
             `set_output`.
         """
-        return in_batches(self.module_.encode, self._cells(X)[1], self.module_, self.n_components)
+        cells = self._cells(X)[1]
+        return in_batches(self.module_.encode, cells, self.module_, self._n_features_out)
 
     def inverse_transform(self, X: ArrayLike) -> Any:
         """Return the table that codes stand for.
@@ -282,10 +282,11 @@ class TabularAutoencoder(
         Returns
         -------
         table : DataFrame or ndarray of shape (n_samples, n_features)
-            With columns, dtypes and categories of what `fit` was given, and the index of X.
+            With columns, dtypes and categories of what `fit` was given, and the index of X. No
+            number is beyond those that `fit` has seen.
         """
-        cells = table_of_codes(self.module_, checked_codes(self, X))
-        return self._encoding.decode(cells, getattr(X, "index", None))
+        codes = checked_codes(self, X)
+        return self._encoding.decode(table_of_codes(self.module_, codes), index_of_rows(X))
 
     def reconstruct(self, X: ArrayLike) -> Any:
         """Encode and decode the rows of a table: what of them the code retains.
@@ -301,7 +302,7 @@ class TabularAutoencoder(
             Equal to ``inverse_transform(transform(X))``; no cell is missing.
         """
         table, cells = self._cells(X)
-        return self._encoding.decode(rebuilt(self.module_, cells), getattr(table, "index", None))
+        return self._encoding.decode(rebuilt(self.module_, cells), index_of_rows(table))
 
     def impute(self, X: ArrayLike) -> Any:
         """Fill the missing cells of a table with what the others of their row make likely.
@@ -335,9 +336,10 @@ class TabularAutoencoder(
         Returns
         -------
         score : float
-            Mean of `column_scores`, where there are any; at most 1.
+            Mean of `column_scores`, where there are any; at most 1, and 0 if there are none.
         """
-        return float(self.column_scores(X).mean())
+        scores = self.column_scores(X).dropna()
+        return float(scores.mean()) if len(scores) else 0.0
 
     def column_scores(self, X: ArrayLike) -> pd.Series:
         """Return the share of each column that the reconstruction explains.
@@ -351,10 +353,12 @@ class TabularAutoencoder(
         -------
         scores : Series of shape (n_features,)
             R² of numbers, counts and dates; for categories 1 minus their cross-entropy over that of
-            their frequencies in X. NaN for a column of which no cell is known.
+            their frequencies in X. NaN for a column of which no cell is known, here or in `fit`.
+            Integers count as they were before they were rounded.
         """
-        shares = explained(self._encoding, self.module_, self._cells(X)[1])
-        return pd.Series(shares, index=self._encoding.names)
+        cells = self._cells(X)[1]
+        shares = explained(self._encoding, self.module_, cells)
+        return pd.Series(shares, index=self._encoding.frame.heading_of(len(shares)))
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the mean of the `feature_errors` of each row; higher is more normal.
@@ -369,7 +373,7 @@ class TabularAutoencoder(
         scores : ndarray of shape (n_samples,)
             -1 is as bad as the constant model is, and for rows of which nothing is known.
         """
-        return -self.feature_errors(X).mean(axis=1).fillna(1.0).to_numpy()
+        return -self.feature_errors(X).astype(float).mean(axis=1).fillna(1.0).to_numpy()
 
     def feature_errors(self, X: ArrayLike) -> pd.DataFrame:
         """Return how badly each cell is reconstructed, in units that columns can be compared in.
@@ -386,7 +390,8 @@ class TabularAutoencoder(
         """
         table, cells = self._cells(X)
         errors = relative_losses(self.module_, cells)
-        return pd.DataFrame(errors, getattr(table, "index", None), self._encoding.names)
+        heading = self._encoding.frame.heading_of(errors.shape[1])
+        return pd.DataFrame(errors, index_of_rows(table), heading)
 
     def decode_proba(self, X: ArrayLike) -> dict[Any, pd.DataFrame]:
         """Return the probabilities of the categories that codes stand for.
@@ -401,8 +406,8 @@ class TabularAutoencoder(
         probabilities : dict of DataFrame
             For each column of categories one of shape (n_samples, n_categories), by its name.
         """
-        index = getattr(X, "index", None)
-        return probabilities(self._encoding, self.module_, checked_codes(self, X), index)
+        codes = checked_codes(self, X)
+        return probabilities(self._encoding, self.module_, codes, index_of_rows(X))
 
     def _cells(self, X):
         """Return a table with the columns in the order of `fit`, and its cells as numbers."""
@@ -420,25 +425,18 @@ class TabularAutoencoder(
 
     def __getstate__(self):
         """Plain values, arrays and scalers: all else is rebuilt from them."""
-        state = super().__getstate__().copy()
-        if "_trained" in state:
-            state["_trained"] = state_of(self._trained)
-            state["_encoding"] = self._encoding.state()
-            state["_filling"] = self._filling.state()
-            del state["module_"], state["net_"]
-        return stamped(state)
+        state = super().__getstate__()
+        return stamped(described_fit(state) if "_trained" in state else state)
 
     def __setstate__(self, state):
         """Rebuild module and net, on the CPU where this machine lacks the device."""
         state = checked_state(type(self), state)
-        names = ("_trained", "_encoding", "_filling")
-        trained, encoding, filling = (state.pop(name, None) for name in names)
+        parts = [state.pop(name, None) for name in ("_trained", "_encoding", "_filling")]
         super().__setstate__(state)
-        if trained is not None:
-            self._encoding = Encoding.from_state(encoding)
-            self._set_trained(trained_from(trained, TableRecipe))
-            check_width(self._encoding, self.module_, self.n_features_in_)
-            self._filling = Filling.from_state(filling, self.module_)
+        if parts[0] is not None:
+            trained, self._encoding, self._filling = fit_from(*parts, self.n_features_in_)
+            self.column_types_ = self._encoding.kinds_by_name()
+            self._set_trained(trained)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

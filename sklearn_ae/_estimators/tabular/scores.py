@@ -31,7 +31,7 @@ def explained(encoding, module, cells):
         if kind in CATEGORIES:
             shares[j] = _share_of_entropy(cells[known, j], losses[known, j])
         else:
-            true, given = (encoding.numbers(part[known, j], j) for part in (cells, made))
+            true, given = encoding.numbers(cells[known, j], j), encoding.within(made[known, j], j)
             shares[j] = _r2(true, given)
     return shares
 
@@ -39,7 +39,8 @@ def explained(encoding, module, cells):
 def _r2(true, given):
     if len(true) == 1:
         return float(np.isclose(true[0], given[0]))
-    return r2_score(true, given)
+    unit = np.abs(true).max() or 1.0  # squares of huge numbers overflow
+    return r2_score(true / unit, given / unit)
 
 
 def _share_of_entropy(places, losses):

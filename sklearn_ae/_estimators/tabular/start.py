@@ -91,7 +91,9 @@ def _linear_model(module, x, seen, axes):
     is_few = ~np.isin(cells.layout.owner, cells.layout.many)
     is_few = torch.as_tensor(is_few).to(seen)  # a softmax over many would take too long
     codes = seen @ axes.T
-    spread = codes.std(dim=0, correction=0).clamp_min(1e-3)
+    spread = codes.std(dim=0, correction=0)
+    # Along an axis without any spread a step would be a leap for new rows.
+    spread = torch.where(spread > 1e-3 * spread.max(), spread, spread.max().clamp_min(1e-3))
     slope = _slopes(cells)
     start = [
         axes / spread[:, None],
