@@ -211,14 +211,22 @@ def describe(cells, X, weights):
         getattr(cells, name).copy_(torch.from_numpy(value))
     most = np.nan_to_num(np.nanmax(np.c_[X[:, layout.counts].T, np.zeros(len(layout.counts))], 1))
     cells.ceiling.copy_(torch.from_numpy(np.log(np.maximum(most, 1.0))))
-    cells.low.copy_(torch.from_numpy(_ends(X[:, layout.numbers], np.fmin)))
-    cells.high.copy_(torch.from_numpy(_ends(X[:, layout.numbers], np.fmax)))
     _set_shares(cells, X, weights)
 
 
-def _ends(numbers, furthest):
-    """Return the smallest or largest number of each column; 0 where none is known."""
-    return np.nan_to_num(furthest.reduce(numbers, axis=0))
+@torch.no_grad()
+def set_range(cells, X):
+    """Set the range of the numbers.
+
+    Parameters
+    ----------
+    cells : Cells
+    X : ndarray of shape (n_samples, n_columns)
+        All rows, those that are held out, too.
+    """
+    numbers = X[:, cells.layout.numbers]
+    for end, furthest in ((cells.low, np.fmin), (cells.high, np.fmax)):
+        end.copy_(torch.from_numpy(np.nan_to_num(furthest.reduce(numbers, axis=0))))
 
 
 def _constant(cells, x, j):

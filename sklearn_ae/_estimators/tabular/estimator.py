@@ -307,8 +307,9 @@ class TabularAutoencoder(
     def impute(self, X: ArrayLike) -> Any:
         """Fill the missing cells of a table with what the others of their row make likely.
 
-        A column is filled with its reconstruction, by a linear model of all columns, or with a mean
-        of both: what was best at hidden cells of held-out rows.
+        A net of its own has learned to fill cells that were hidden from it, and a factor model goes
+        with it: the code keeps too little of a row to fill its gaps from. For numbers the two are
+        weighed by hidden cells of held-out rows; probabilities of categories are averaged.
 
         Parameters
         ----------
@@ -321,7 +322,7 @@ class TabularAutoencoder(
             X, with values in its gaps.
         """
         table, cells = self._cells(X)
-        return filled(table, self._encoding.decode(self._filling(self.module_, cells)))
+        return filled(table, self._encoding.decode(self._filling(cells)))
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the mean over the columns of the share that the reconstruction explains.
@@ -352,9 +353,9 @@ class TabularAutoencoder(
         Returns
         -------
         scores : Series of shape (n_features,)
-            R² of numbers, counts and dates; for categories 1 minus their cross-entropy over that of
-            their frequencies in X. NaN for a column of which no cell is known, here or in `fit`.
-            Integers count as they were before they were rounded.
+            R² of numbers, counts and dates, before integers are rounded; for categories 1 minus
+            their cross-entropy over that of their frequencies in `fit`. NaN for a column of which
+            no cell is known, here or in `fit`.
         """
         cells = self._cells(X)[1]
         shares = explained(self._encoding, self.module_, cells)

@@ -8,6 +8,7 @@ from .module import in_small_batches
 
 SURE = 0.05  # of a gain over the constant model on held-out rows
 CLEAR = 0.2  # share of what the constant model loses: no test is needed
+MANY = 20  # cells, from which on this holds
 
 
 @torch.no_grad()
@@ -44,7 +45,7 @@ def is_better(losses, others):
     gain = others - losses
     if len(gain) < 2 or gain.std() == 0:
         return len(gain) > 0 and gain.mean() > 0
-    if others.mean() > 0 and gain.mean() > CLEAR * others.mean():
+    if len(gain) >= MANY and others.mean() > 0 and gain.mean() > CLEAR * others.mean():
         return True  # a few large values make a test of squared errors blind
     error = gain.std(ddof=1) / np.sqrt(len(gain))
     return stdtr(len(gain) - 1, -gain.mean() / error) < SURE

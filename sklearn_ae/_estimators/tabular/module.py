@@ -247,10 +247,11 @@ def rebuilt(module, cells):
     return in_small_batches(decoded, cells, module, cells.shape[1])
 
 
-def losses_of(module, cells):
-    """Return the loss of each cell; 0 where it is missing."""
+def losses_of(module, cells, constant=False):
+    """Return the loss of each cell, or that of the constant model; 0 where it is missing."""
 
     def losses(x):
-        return module.cells.losses(module(x).reconstruction, x)
+        natural = module.cells.constant.expand(len(x), -1)
+        return module.cells.losses(natural if constant else module(x).reconstruction, x)
 
     return in_small_batches(losses, cells, module, cells.shape[1])

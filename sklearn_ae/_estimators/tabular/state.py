@@ -45,12 +45,11 @@ def fit_from(trained, encoding, filling, n_features):
     try:
         encoding = Encoding.from_state(encoding)
         check_width(encoding, trained.module, n_features)
-        filling = Filling.from_state(filling, trained.module)
+        filling = Filling.from_state(filling, trained.module.cells.layout)
         _try(trained, encoding, filling)
-    except ValueError:
-        raise
     except Exception as error:  # whatever an impossible value leads to
-        raise ValueError(f"{DAMAGED}: {type(error).__name__}: {error}") from error
+        told = str(error)
+        raise ValueError(told if DAMAGED in told else f"{DAMAGED}: {error!r}") from error
     return trained, encoding, filling
 
 
@@ -61,5 +60,5 @@ def _try(trained, encoding, filling):
     table = encoding.decode(table_of_codes(module, codes))
     cells = encoding.encode(table, module.dtype)
     cells[0] = np.nan
-    encoding.decode(filling(module, cells))
+    encoding.decode(filling(cells))
     encoding.kinds_by_name()
