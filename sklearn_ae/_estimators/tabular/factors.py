@@ -1,6 +1,7 @@
 """Factor analysis of rows with gaps: a linear model in which each column has noise of its own."""
 
 import numpy as np
+import torch
 from sklearn.utils import gen_batches
 
 BATCH_SIZE = 1024  # rows whose small matrices are in memory at a time
@@ -48,7 +49,8 @@ class Factors:
         weighed = self.loadings / self.noise[:, None]
         products = (weighed[:, :, None] * self.loadings[:, None]).reshape(n_features, -1)
         precision = (observed.astype(float) @ products).reshape(-1, rank, rank) + np.eye(rank)
-        covariance = np.linalg.inv(precision)
+        factor = torch.linalg.cholesky(torch.from_numpy(precision))
+        covariance = torch.cholesky_inverse(factor).numpy()
         return np.einsum("nij,nj->ni", covariance, x @ weighed), covariance, x
 
     def state(self):
@@ -76,7 +78,7 @@ class Factors:
         return factors
 
 
-def fit_factors(X, rank, max_iter=40):
+def fit_factors(X, rank, max_iter=30):
     """Return the factor model that rows with gaps have most likely come from.
 
     Expectation and maximisation over what is observed (Rubin & Thayer 1982). Each factor has a
@@ -88,7 +90,7 @@ def fit_factors(X, rank, max_iter=40):
         NaN where nothing is observed.
     rank : int
         Largest number of factors.
-    max_iter : int, default=40
+    max_iter : int, default=30
 
     References
     ----------

@@ -36,8 +36,7 @@ class HiddenObjective(TableObjective):
         output = module(seen)
         hidden = (seen.isnan() & ~x.isnan()).to(x.dtype)
         counts = VISIBLE + (1 - VISIBLE) * hidden / ((LEAST_HIDDEN + MOST_HIDDEN) / 2)
-        losses = module.cells.losses(output.reconstruction, x) * counts
-        return losses @ module.cells.share, output
+        return self._losses(module, output, x) * counts @ module.cells.share, output
 
 
 @dataclass(frozen=True)

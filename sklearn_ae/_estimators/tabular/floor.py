@@ -58,7 +58,7 @@ def _judged(module, X):
     def judged(x):
         natural = module(x).reconstruction
         constant = cells.constant.expand_as(natural)
-        losses = [cells.losses(part, x) for part in (natural, constant)]
+        losses = [cells.losses(natural, x), cells.constant_losses(x)]
         right = [(cells.cells(part) == x).to(x.dtype) for part in (natural, constant)]
         return torch.stack([*losses, *right], dim=1)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy import sparse
 from scipy.optimize import minimize
 from sklearn.utils import gen_batches
 
@@ -32,7 +33,8 @@ def start_embeddings(module, X, seed):
             part = X[rows][~np.isnan(X[rows, j])]
             given = cells.expand(torch.from_numpy(part))[:, : len(others)].numpy()[:, others]
             place = part[:, j].astype(int)
-            np.add.at(total, place, given)
+            ones, first = np.ones(len(place)), np.arange(len(place) + 1)
+            total += sparse.csr_array((ones, place, first), (len(place), size)).T @ given
             count += np.bincount(place, minlength=size)
         means = total / (count + FEW)[:, None]
         started = np.random.RandomState(seed).normal(size=(size, width)) / width
