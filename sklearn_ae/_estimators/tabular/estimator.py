@@ -129,9 +129,9 @@ class TabularAutoencoder(
     help on the held-out rows. Columns that are not clearly better than constant there are so.
 
     Numbers are standardised, by their quantiles where the excess kurtosis is above 1000, and count
-    four times as much as categories in training, as the slope of the squared error vanishes where
-    it is small; in scores and errors they count the same. Columns of more than 60 categories have
-    an embedding of 16 numbers at either end.
+    up to four times as much as categories in training, as the slope of the squared error vanishes
+    where it is small; in scores and errors they count the same. Columns of more than 60 categories
+    have an embedding of 16 numbers at either end; of more than 1024, steps look at 512 of them.
 
     References
     ----------
@@ -360,6 +360,8 @@ class TabularAutoencoder(
         cells = self._cells(X)[1]
         shares = explained(self._encoding, self.module_, cells)
         return pd.Series(shares, index=self._encoding.frame.heading_of(len(shares)))
+
+    feature_scores = column_scores  # as other estimators call it
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the mean of the `feature_errors` of each row; higher is more normal.

@@ -6,7 +6,7 @@ from scipy.special import stdtr
 
 from .module import in_small_batches
 
-SURE = 0.05  # of a gain over the constant model on held-out rows
+SURE = 0.01  # of a gain over the constant model on held-out rows
 CLEAR = 0.2  # share of what the constant model loses: no test is needed
 MANY = 20  # cells, from which on this holds
 
