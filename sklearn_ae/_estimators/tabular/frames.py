@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from .columns import as_numpy, whole
@@ -104,13 +105,14 @@ def _refuse_others(X):
         raise TypeError("X is a LazyFrame of polars. Pass X.collect().")
     if kind == "pyarrow.Table":
         raise TypeError("X is a Table of pyarrow. Pass X.to_pandas() or polars.from_arrow(X).")
-    if isinstance(X, dict) or is_rows or fields:
-        what = (
-            "structured array"
-            if fields
-            else f"{type(X).__name__} of {'dicts' if is_rows else 'columns'}"
-        )
-        raise TypeError(f"X is a {what}. Pass pandas.DataFrame(X).")
+    is_columns = isinstance(X, dict) and not issparse(X)  # one of their formats is a dict
+    for applies, what in (
+        (is_rows, f"{type(X).__name__} of dicts"),
+        (is_columns, "dict of columns"),
+        (fields, "structured array"),
+    ):
+        if applies:
+            raise TypeError(f"X is a {what}. Pass pandas.DataFrame(X).")
 
 
 def _check_labels(estimator, labels, reset):
