@@ -84,6 +84,15 @@ def test_a_few_cells_do_not_make_a_column_better_than_constant():
     assert is_better(np.full(30, 0.1) + np.arange(30) / 1e3, np.ones(30))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_column_with_hardly_any_cells_is_constant(seed):
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(rng.normal(size=(120, 4)), columns=list("abcd"))
+    table.loc[8:, "d"] = np.nan
+    autoencoder = TabularAutoencoder(2, max_iter=2, hidden_layer_sizes=(), random_state=seed)
+    assert autoencoder.fit(table).reconstruct(table)["d"].nunique() == 1
+
+
 def test_few_categories_beside_many_numbers_are_heard():
     rng = np.random.default_rng(0)
     z = rng.normal(size=(400, 6))

@@ -9,6 +9,7 @@ from .module import in_small_batches
 SURE = 0.01  # of a gain over the constant model on held-out rows
 CLEAR = 0.2  # share of what the constant model loses: no test is needed
 MANY = 20  # cells, from which on this holds
+FEW = 8  # rows: where there are no more of them, a single cell decides
 
 
 @torch.no_grad()
@@ -29,7 +30,8 @@ def fall_back(module, X):
     for j in range(X.shape[1]):
         where = cells.index("owner") == j
         known = ~np.isnan(X[:, j])
-        if not is_better(own[known, j], constant[known, j]):
+        enough = known.sum() > 1 or len(X) < FEW
+        if not enough or not is_better(own[known, j], constant[known, j]):
             cells.free[where] = 0
         if cells.layout.sizes[j] > 1 and not is_better(-right[known, j], -most[known, j]):
             cells.told[where] = 0
