@@ -1,7 +1,7 @@
 """Real tables of numbers and categories: TabularAutoencoder beside PCA on one-hot columns.
 
 Reconstruction of held-out rows, what classifiers make of the codes, and filled holes. Settings were
-chosen on Wage and HMDA; the other tables were looked at afterwards.
+chosen on CHOSEN; OTHERS were looked at afterwards.
 
     python benchmarks/mixed_tables.py [table ...]
 """
@@ -26,15 +26,34 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_ae import AutoencoderImputer, TabularAutoencoder
 
-TABLES = {  # package, name, columns to drop, what classifiers are asked for
+CHOSEN = {  # package, name, columns to drop, what classifiers are asked for
     "Wage": ("ISLR", "Wage", ["logwage"], "health_ins"),
     "HMDA": ("AER", "HMDA", [], "deny"),
     "credit": ("modeldata", "credit_data", [], "Status"),
     "insurance": ("AER", "HealthInsurance", [], "insurance"),
+    "attrition": ("modeldata", "attrition", [], "Attrition"),
+    "CPS85": ("mosaicData", "CPS85", [], "union"),
+    "OJ": ("ISLR", "OJ", [], "Purchase"),
+    "Carseats": ("ISLR", "Carseats", [], "US"),
+    "Hitters": ("ISLR", "Hitters", [], "League"),
+    "births": ("openintro", "births14", [], "lowbirthweight"),
+}
+OTHERS = {
     "PSID": ("AER", "PSID7682", ["id"], "union"),
     "NMES": ("AER", "NMES1988", [], "insurance"),
-    "attrition": ("modeldata", "attrition", [], "Attrition"),
+    "Saratoga": ("mosaicData", "SaratogaHouses", [], "centralAir"),
+    "HELP": ("mosaicData", "HELPrct", ["id"], "homeless"),
+    "smoking": ("openintro", "smoking", [], "smoke"),
+    "evals": ("openintro", "evals", ["prof_id", "course_id"], "gender"),
+    "penguins": ("modeldata", "penguins", [], "species"),
+    "churn": ("modeldata", "mlc_churn", [], "churn"),
+    "telephone": ("modeldata", "wa_churn", [], "churn"),
+    "developers": ("modeldata", "stackoverflow", [], "Remote"),
+    "computing": ("modeldata", "hpc_data", [], "class"),
+    "chains": ("survival", "flchain", [], "sex"),
+    "wages": ("Ecdat", "Wages", [], "union"),
 }
+TABLES = CHOSEN | OTHERS
 MAX_ROWS, SEEDS = 4000, (0, 1, 2)
 
 

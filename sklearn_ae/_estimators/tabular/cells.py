@@ -4,7 +4,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from .losses import cross_entropy, cross_entropy_of_many, gaussian, poisson
+from .losses import (
+    N_DRAWN,
+    cross_entropy,
+    cross_entropy_of_many,
+    gaussian,
+    poisson,
+    sampled_cross_entropy,
+)
 
 LEAST_SEEN = 0.1  # a column with fewer cells does not count for more
 # The slope of a squared error vanishes where it is small; that of a cross-entropy does so only
@@ -28,6 +35,9 @@ class Cells(nn.Module):
         Natural parameters of the constant model.
     center, spread : Tensor of shape (n_inputs,)
         What is subtracted from what the encoder is given, and what that is divided by.
+    low, high : Tensor of shape (n_numbers,)
+        The range of each number: beyond it, one counts as its end for the encoder, and what is said
+        of a row ends there, too.
     share, unit : Tensor of shape (n_columns,)
         What the loss of a cell counts, and the mean loss of the constant model.
     free, told : Tensor of shape (n_outputs,)
@@ -48,6 +58,8 @@ class Cells(nn.Module):
             ("share", 1.0, layout.n_columns),
             ("unit", 1.0, layout.n_columns),
             ("ceiling", 0.0, len(layout.counts)),
+            ("low", -np.inf, len(layout.numbers)),
+            ("high", np.inf, len(layout.numbers)),
         ):
             self.register_buffer(name, torch.full((size,), value))
         sizes = layout.sizes[layout.many].tolist()
@@ -63,6 +75,7 @@ class Cells(nn.Module):
             "few": layout.few,
             "many": layout.many,
             "few_starts": layout.few_starts,
+            "few_columns": np.repeat(np.arange(len(layout.few)), layout.sizes[layout.few]),
             "owner": layout.owner,
             "back": np.argsort(layout.order),
         }
@@ -92,7 +105,8 @@ class Cells(nn.Module):
         """
         missing = x.isnan()
         known = x.masked_fill(missing, 0)
-        parts = [known[:, self.index("numbers")], known[:, self.index("counts")].log1p()]
+        numbers = known[:, self.index("numbers")].clamp(self.low, self.high)
+        parts = [numbers, known[:, self.index("counts")].log1p()]
         one_hot = known.new_zeros(len(x), self.layout.parts[2])
         place = known[:, self.index("few")].long() + self.index("few_starts")
         parts.append(one_hot.scatter_(1, place, 1))
@@ -105,14 +119,16 @@ class Cells(nn.Module):
     def natural(self, out):
         """Return natural parameters of the cells, for what the decoder puts out."""
         natural = torch.addcmul(self.constant, out, self.free)
-        if not len(self.layout.counts):
+        if self.training and not len(self.layout.counts):
             return natural
         first, n = self.layout.parts[0], len(self.layout.counts)
         numbers, counts, others = natural.tensor_split([first, first + n], dim=1)
+        if not self.training:
+            numbers = numbers.clamp(self.low, self.high)
         above = (counts - self.ceiling).relu()  # beyond it a rate grows like a power
         return torch.cat([numbers, counts - above + above.log1p(), others], dim=1)
 
-    def losses(self, natural, x, with_many=True):
+    def losses(self, natural, x, with_many=True, generator=None):
         """Return the loss of each cell; 0 where it is missing.
 
         Parameters
@@ -121,6 +137,8 @@ class Cells(nn.Module):
         x : Tensor of shape (n_rows, n_columns)
         with_many : bool, default=True
             Whether columns of many categories are looked at; else their losses are 0.
+        generator : torch.Generator or None, default=None
+            If given, losses among very many categories are estimated from some of them.
 
         Returns
         -------
@@ -128,23 +146,42 @@ class Cells(nn.Module):
         """
         missing = x.isnan()
         known = x.masked_fill(missing, 0)
-        numbers, counts, *blocks = self._split(natural)
+        widths = self.layout.widths[self.layout.many].tolist()
+        numbers, counts, few, *outs = natural.split([*self.layout.parts, *widths], dim=1)
         parts = [
             gaussian(numbers, known[:, self.index("numbers")]),
             poisson(counts, known[:, self.index("counts")]),
         ]
-        place, first = known[:, self.index("few")].long(), 0
-        for (n, _), block in zip(self.layout.groups, blocks, strict=False):
-            parts.append(cross_entropy(block, place[:, first : first + n]))
-            first += n
+        if len(self.layout.few):
+            place = known[:, self.index("few")].long() + self.index("few_starts")
+            parts.append(cross_entropy(few, place, self.index("few_columns")))
         for i, j in enumerate(self.layout.many):
             if not with_many:
                 parts.append(torch.zeros_like(x[:, :1]))
                 continue
-            logits = self._logits(i, blocks[len(self.layout.groups) + i])
-            parts.append(cross_entropy_of_many(logits, known[:, j].long())[:, None])
+            out, place = outs[i], known[:, j].long()
+            if generator is not None and self.layout.sizes[j] > 2 * N_DRAWN:
+                prior, embedding = getattr(self, f"prior{i}"), self.embeddings[i]
+                loss = sampled_cross_entropy(out, place, embedding, prior, generator)
+            else:
+                loss = cross_entropy_of_many(self._logits(i, out), place)
+            parts.append(loss[:, None])
         losses = torch.cat(parts, dim=1)[:, self.index("back")]
         return losses.masked_fill(missing, 0)
+
+    def constant_losses(self, x):
+        """Return the losses of the constant model, as `losses` does.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_rows, n_columns)
+        """
+        losses = self.losses(self.constant.expand(len(x), -1), x, with_many=False)
+        for i, j in enumerate(self.layout.many):
+            missing = x[:, j].isnan()
+            place = x[:, j].masked_fill(missing, 0).long()
+            losses[:, j] = -getattr(self, f"prior{i}")[place].masked_fill(missing, 0)
+        return losses
 
     def probabilities(self, natural, j):
         """Return the probabilities of the categories of a column, shape (n_rows, n_categories)."""
@@ -206,6 +243,21 @@ def describe(cells, X, weights):
     _set_shares(cells, X, weights)
 
 
+@torch.no_grad()
+def set_range(cells, X):
+    """Set the range of the numbers.
+
+    Parameters
+    ----------
+    cells : Cells
+    X : ndarray of shape (n_samples, n_columns)
+        All rows, those that are held out, too.
+    """
+    numbers = X[:, cells.layout.numbers]
+    for end, furthest in ((cells.low, np.fmin), (cells.high, np.fmax)):
+        end.copy_(torch.from_numpy(np.nan_to_num(furthest.reduce(numbers, axis=0))))
+
+
 def _constant(cells, x, j):
     """Return natural parameters of the constant model of a column, and how its input is scaled."""
     known, layout = x[~np.isnan(x)].astype(np.float64), cells.layout
@@ -232,8 +284,10 @@ def _set_shares(cells, X, weights):
     unit = mean_losses(cells, X) / np.maximum(observed, 1e-12)
     varies = unit > 1e-6
     unit, weights = np.where(varies, unit, 1.0), np.where(varies, weights, 0.0)
-    weights[cells.layout.numbers] *= NUMBERS_COUNT
-    weights[cells.layout.counts] *= NUMBERS_COUNT
+    numbers = np.r_[cells.layout.numbers, cells.layout.counts].astype(int)
+    # A few columns of categories beside many of numbers would not be heard.
+    balance = np.sqrt(2 * (len(weights) - len(numbers)) / max(len(numbers), 1))
+    weights[numbers] *= np.clip(NUMBERS_COUNT * balance, 1.0, NUMBERS_COUNT)
     share = weights / (unit * np.maximum(observed, LEAST_SEEN)) / max(weights.sum(), 1e-12)
     cells.unit.copy_(torch.from_numpy(unit))
     cells.share.copy_(torch.from_numpy(share))
@@ -250,8 +304,7 @@ def mean_losses(cells, X):
     total = np.zeros(X.shape[1])
     for start in range(0, len(X), 1024):
         x = torch.from_numpy(np.ascontiguousarray(X[start : start + 1024])).to(cells.share)
-        natural = cells.constant.expand(len(x), -1)
-        total += cells.losses(natural, x).double().sum(dim=0).cpu().numpy()
+        total += cells.constant_losses(x).double().sum(dim=0).cpu().numpy()
     return total / len(X)
 
 

@@ -8,9 +8,10 @@ PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def family_of(dtype):
-    """Return what values of a dtype of pandas are: "numbers", "dates" or "texts", or None.
+    """Return what values of a dtype of pandas are, or None.
 
-    Texts are all values that are told apart and no more.
+    "numbers", "dates", "durations", periods by their dtype, or "texts": all values that are told
+    apart and no more.
 
     Parameters
     ----------
@@ -22,9 +23,11 @@ def family_of(dtype):
         return "texts"
     if types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype):
         return "numbers"
-    if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
+    if types.is_datetime64_any_dtype(dtype):
         return "dates"
-    return "dates" if isinstance(dtype, pd.PeriodDtype) else "texts"
+    if types.is_timedelta64_dtype(dtype):
+        return "durations"
+    return str(dtype) if isinstance(dtype, pd.PeriodDtype) else "texts"
 
 
 def numbers_of(series):
@@ -38,7 +41,7 @@ def numbers_of(series):
     dtype = series.dtype
     if isinstance(dtype, pd.PeriodDtype):
         return np.where(series.isna(), np.nan, series.array.asi8)
-    if family_of(dtype) != "dates":
+    if family_of(dtype) not in ("dates", "durations"):
         return series.to_numpy(np.float64, na_value=np.nan)
     if not types.is_timedelta64_dtype(dtype) and series.dt.tz is not None:
         series = series.dt.tz_convert(None)
@@ -58,7 +61,7 @@ def restored_numbers(values, dtype):
     """
     if isinstance(dtype, pd.PeriodDtype):
         return pd.PeriodIndex.from_ordinals(_ticks(values), freq=dtype.freq).array
-    if family_of(dtype) == "dates":
+    if family_of(dtype) in ("dates", "durations"):
         return _dates(values, dtype)
     missing = np.isnan(values)
     if types.is_bool_dtype(dtype):
@@ -119,32 +122,46 @@ def levels_of(series, name):
     try:
         levels = pd.Index(series.dropna().unique())
     except TypeError as error:
-        raise TypeError(
-            f"Column {name!r} holds values that cannot be categories: {error}. The argument must "
-            "be a string or a number in each cell; make columns of their parts, or drop it."
-        ) from None
+        raise _no_categories(name, error) from None
     try:
         return levels.sort_values()
     except TypeError:  # numbers beside texts
         return levels
 
 
-def places_of(series, levels):
+def _no_categories(name, error):
+    return TypeError(
+        f"Column {name!r} holds values that cannot be categories: {error}. The argument must "
+        "be a string or a number in each cell; make columns of their parts, or drop it."
+    )
+
+
+def places_of(series, levels, name):
     """Return which of some values each entry of a column is; -1 for none of them.
 
     Parameters
     ----------
     series : Series
     levels : Index
+    name : object
+        Of the column; for the error.
 
     Returns
     -------
     places : ndarray of int
+
+    Raises
+    ------
+    TypeError
+        If they cannot be told apart, as lists.
     """
     if isinstance(series.dtype, pd.CategoricalDtype):
         of_categories = levels.astype(object).get_indexer(series.cat.categories.astype(object))
         return np.r_[of_categories, -1][series.cat.codes.to_numpy()]
-    places = levels.astype(object).get_indexer(pd.Index(series, dtype=object))
+    try:
+        places = levels.astype(object).get_indexer(pd.Index(series, dtype=object))
+    except TypeError as error:
+        raise _no_categories(name, error) from None
     return np.where(series.isna(), -1, places)
 
 

@@ -24,10 +24,12 @@ def described(dtype):
         return {"categories": index, "ordered": bool(dtype.ordered)}
     if isinstance(dtype, pd.StringDtype):
         return {"string": dtype.storage, "is_nan": _marks_by_nan(dtype)}
+    if isinstance(dtype, pd.ArrowDtype) and (arrow := _described_arrow(dtype.pyarrow_dtype)):
+        return {"arrow": arrow}
     text = str(dtype)
     try:
         return text if pd.api.types.pandas_dtype(text) == dtype else dtype
-    except TypeError:
+    except (TypeError, NotImplementedError):
         return dtype
 
 
@@ -44,6 +46,8 @@ def dtype_of(description):
         return description
     if "polars" in description:
         return _polars_dtype(description)
+    if "arrow" in description:
+        return pd.ArrowDtype(_arrow_type(*description["arrow"]))
     if "string" in description:
         return _string_dtype(description["string"], description["is_nan"])
     categories, ordered = description["categories"], description["ordered"]
@@ -98,6 +102,28 @@ def _string_dtype(storage, is_nan):
         return pd.StringDtype(storage, na_value=np.nan)
     except TypeError:  # pandas < 2.3 has a storage for it
         return pd.StringDtype(storage)
+
+
+def _described_arrow(kind):
+    """Return the name and the parameters of a type of Arrow whose text would not be understood."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return ["dictionary", str(kind.index_type), str(kind.value_type), bool(kind.ordered)]
+    if pa.types.is_decimal(kind):
+        return [f"decimal{kind.bit_width}", kind.precision, kind.scale]
+    return ["string"] if pa.types.is_string(kind) else None
+
+
+def _arrow_type(name, *parameters):
+    import pyarrow as pa
+
+    if name == "dictionary":
+        index, values, ordered = parameters
+        return pa.dictionary(pa.type_for_alias(index), pa.type_for_alias(values), ordered)
+    if name == "string" or name in ("decimal32", "decimal64", "decimal128", "decimal256"):
+        return getattr(pa, name)(*parameters)
+    raise ValueError(f"{name!r} is no type of Arrow.")
 
 
 def _described_polars(dtype):

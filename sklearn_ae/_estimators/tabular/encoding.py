@@ -1,7 +1,6 @@
 """A table as one number per cell, and back: standardised, counted, or the place of a category."""
 
 import numpy as np
-import pandas as pd
 
 from .columns import (
     family_of,
@@ -13,6 +12,7 @@ from .columns import (
 )
 from .dtypes import described, described_index, dtype_of, index_of
 from .frames import Frame, column
+from .grain import Grain, grains_from, state_of_grains
 from .kinds import CATEGORIES, NUMBERS, asked_kinds, kind_of
 from .scaling import scaler_of, scalers_from, state_of_scalers
 
@@ -34,14 +34,17 @@ class Encoding:
         Of each column of categories.
     scalers : list of StandardScaler, QuantileTransformer or None
         Of each column of numbers.
+    grains : list of Grain or None
+        Of each column of numbers or counts.
     """
 
-    def __init__(self, frame, kinds, dtypes, levels, scalers):
+    def __init__(self, frame, kinds, dtypes, levels, scalers, grains):
         self.frame = frame
         self.kinds = kinds
         self.dtypes = dtypes
         self.levels = levels
         self.scalers = scalers
+        self.grains = grains
 
     @classmethod
     def of(cls, X, column_types=None, categorical_features=None):
@@ -61,8 +64,10 @@ class Encoding:
             series = column(X, j)
             kind = kind_of(series, name, asked.get(j))
             levels = levels_of(series, name) if kind in CATEGORIES else None
-            scaler = scaler_of(_checked(numbers_of(series), name)) if kind in NUMBERS else None
-            parts.append((kind, series.dtype, levels, scaler))
+            numbers = None if kind in CATEGORIES else _checked(numbers_of(series), name)
+            scaler = scaler_of(numbers) if kind in NUMBERS else None
+            grain = None if numbers is None else Grain.of(numbers, kind == "datetime")
+            parts.append((kind, series.dtype, levels, scaler, grain))
         return cls(frame, *map(list, zip(*parts, strict=True)))
 
     @property
@@ -114,22 +119,37 @@ class Encoding:
         return self.frame.together(columns, index)
 
     def numbers(self, cells, j):
-        """Return a column of numbers in the units of the data, rounded as its dtype asks for.
+        """Return a column of numbers in the units of the data.
 
         Parameters
         ----------
         cells : ndarray of shape (n_samples,)
         j : int
         """
-        return numbers_of(pd.Series(self._decoded(cells, j)))
+        numbers, scaler = cells.astype(np.float64), self.scalers[j]
+        return numbers if scaler is None else scaler.inverse_transform(numbers[:, None])[:, 0]
+
+    def within(self, cells, j):
+        """Return a column of numbers, within the range that `fit` has seen; NaN if there is none.
+
+        Parameters
+        ----------
+        cells : ndarray of shape (n_samples,)
+        j : int
+        """
+        if self.grains[j].is_empty:
+            return np.full(len(cells), np.nan)
+        return self.grains[j].clipped(self.numbers(cells, j))
 
     def _encoded(self, series, j, name):
         self._check_family(series, j, name)
         if self.kinds[j] in CATEGORIES:
-            places = places_of(series, self.levels[j])
+            places = places_of(series, self.levels[j], name)
             self._check_places(places, series, j, name)
             return np.where(places < 0, np.nan, places)
         numbers = _checked(numbers_of(series), name)
+        if self.grains[j].is_empty:  # nothing was learned of such numbers
+            return np.full(len(numbers), np.nan)
         if self.kinds[j] == "count":
             if (numbers < 0).any():
                 raise ValueError(
@@ -138,21 +158,14 @@ class Encoding:
                     f"{{{name!r}: 'numeric'}}."
                 )
             return numbers
-        scaler = self.scalers[j]
-        return numbers if scaler is None else scaler.transform(numbers[:, None])[:, 0]
+        return self.scalers[j].transform(numbers[:, None])[:, 0]
 
     def _decoded(self, cells, j):
         if self.kinds[j] in CATEGORIES:
             is_known = ~np.isnan(cells) & (len(self.levels[j]) > 0)
             places = np.where(is_known, cells, -1).astype(int)
             return restored_categories(places, self.levels[j], self.dtypes[j])
-        numbers = cells.astype(np.float64)
-        if self.kinds[j] in NUMBERS:
-            scaler = self.scalers[j]
-            if scaler is None:
-                numbers = np.full(len(cells), np.nan)
-            else:
-                numbers = scaler.inverse_transform(numbers[:, None])[:, 0]
+        numbers = self.grains[j].rounded(self.within(cells, j))
         return restored_numbers(numbers, self.dtypes[j])
 
     def _check_family(self, series, j, name):
@@ -183,17 +196,25 @@ class Encoding:
             "dtypes": [described(dtype) for dtype in self.dtypes],
             "levels": [None if part is None else described_index(part) for part in self.levels],
             "scalers": state_of_scalers(self.scalers),
+            "grains": state_of_grains(self.grains),
         }
 
     @classmethod
     def from_state(cls, state):
         """Return what `state` has described."""
+        dtypes = [dtype_of(text) for text in state["dtypes"]]
+        levels = [None if part is None else index_of(part) for part in state["levels"]]
+        for dtype, part in zip(dtypes, levels, strict=True):
+            own = getattr(dtype, "categories", part)
+            if part is not None and own is not None and not part.isin(own).all():
+                raise ValueError("The state of TabularAutoencoder is damaged: its categories.")
         return cls(
             Frame.from_state(state["frame"]),
             state["kinds"],
-            [dtype_of(text) for text in state["dtypes"]],
-            [None if part is None else index_of(part) for part in state["levels"]],
+            dtypes,
+            levels,
             scalers_from(state["scalers"]),
+            grains_from(state["grains"]),
         )
 
 

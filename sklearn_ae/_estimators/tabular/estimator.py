@@ -22,18 +22,17 @@ from ..._state import checked_state, stamped
 from ..._training.module import in_batches
 from ..._training.random import borrowed_global_state
 from ..._training.ranks import refuse_several
-from ..._training.state import state_of, trained_from
 from ..._training.tasks import CallbackSupportMixin, tasks_of
 from ..._typing import ArrayLike, Seed
 from ..._validation import Whole, check_training, checked_codes, unchanged_on_error, warn_user
-from .encoding import Encoding, check_width, dtype_of_cells
+from .encoding import Encoding, dtype_of_cells
 from .filling import filled
 from .fit import course_of, learn
-from .frames import checked_table, in_order
-from .gaps import Filling
+from .frames import checked_table, in_order, index_of_rows
 from .kinds import column_weights
-from .module import TableRecipe, rebuilt, recipe_for, table_of_codes
+from .module import rebuilt, recipe_for, table_of_codes
 from .scores import explained, probabilities, relative_losses
+from .state import described_fit, fit_from
 
 
 class TabularAutoencoder(
@@ -130,9 +129,9 @@ class TabularAutoencoder(
     help on the held-out rows. Columns that are not clearly better than constant there are so.
 
     Numbers are standardised, by their quantiles where the excess kurtosis is above 1000, and count
-    four times as much as categories in training, as the slope of the squared error vanishes where
-    it is small; in scores and errors they count the same. Columns of more than 60 categories have
-    an embedding of 16 numbers at either end.
+    up to four times as much as categories in training, as the slope of the squared error vanishes
+    where it is small; in scores and errors they count the same. Columns of more than 60 categories
+    have an embedding of 16 numbers at either end; of more than 1024, steps look at 512 of them.
 
     References
     ----------
@@ -269,7 +268,8 @@ class TabularAutoencoder(
             In float64 if `fit` was given an array of that, else in float32; a DataFrame after
             `set_output`.
         """
-        return in_batches(self.module_.encode, self._cells(X)[1], self.module_, self.n_components)
+        cells = self._cells(X)[1]
+        return in_batches(self.module_.encode, cells, self.module_, self._n_features_out)
 
     def inverse_transform(self, X: ArrayLike) -> Any:
         """Return the table that codes stand for.
@@ -282,10 +282,11 @@ class TabularAutoencoder(
         Returns
         -------
         table : DataFrame or ndarray of shape (n_samples, n_features)
-            With columns, dtypes and categories of what `fit` was given, and the index of X.
+            With columns, dtypes and categories of what `fit` was given, and the index of X. No
+            number is beyond those that `fit` has seen.
         """
-        cells = table_of_codes(self.module_, checked_codes(self, X))
-        return self._encoding.decode(cells, getattr(X, "index", None))
+        codes = checked_codes(self, X)
+        return self._encoding.decode(table_of_codes(self.module_, codes), index_of_rows(X))
 
     def reconstruct(self, X: ArrayLike) -> Any:
         """Encode and decode the rows of a table: what of them the code retains.
@@ -301,13 +302,14 @@ class TabularAutoencoder(
             Equal to ``inverse_transform(transform(X))``; no cell is missing.
         """
         table, cells = self._cells(X)
-        return self._encoding.decode(rebuilt(self.module_, cells), getattr(table, "index", None))
+        return self._encoding.decode(rebuilt(self.module_, cells), index_of_rows(table))
 
     def impute(self, X: ArrayLike) -> Any:
         """Fill the missing cells of a table with what the others of their row make likely.
 
-        A column is filled with its reconstruction, by a linear model of all columns, or with a mean
-        of both: what was best at hidden cells of held-out rows.
+        A net of its own has learned to fill cells that were hidden from it, and a factor model goes
+        with it: the code keeps too little of a row to fill its gaps from. For numbers the two are
+        weighed by hidden cells of held-out rows; probabilities of categories are averaged.
 
         Parameters
         ----------
@@ -320,7 +322,7 @@ class TabularAutoencoder(
             X, with values in its gaps.
         """
         table, cells = self._cells(X)
-        return filled(table, self._encoding.decode(self._filling(self.module_, cells)))
+        return filled(table, self._encoding.decode(self._filling(cells)))
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the mean over the columns of the share that the reconstruction explains.
@@ -335,9 +337,10 @@ class TabularAutoencoder(
         Returns
         -------
         score : float
-            Mean of `column_scores`, where there are any; at most 1.
+            Mean of `column_scores`, where there are any; at most 1, and 0 if there are none.
         """
-        return float(self.column_scores(X).mean())
+        scores = self.column_scores(X).dropna()
+        return float(scores.mean()) if len(scores) else 0.0
 
     def column_scores(self, X: ArrayLike) -> pd.Series:
         """Return the share of each column that the reconstruction explains.
@@ -350,11 +353,15 @@ class TabularAutoencoder(
         Returns
         -------
         scores : Series of shape (n_features,)
-            R² of numbers, counts and dates; for categories 1 minus their cross-entropy over that of
-            their frequencies in X. NaN for a column of which no cell is known.
+            R² of numbers, counts and dates, before integers are rounded; for categories 1 minus
+            their cross-entropy over that of their frequencies in `fit`. NaN for a column of which
+            no cell is known, here or in `fit`.
         """
-        shares = explained(self._encoding, self.module_, self._cells(X)[1])
-        return pd.Series(shares, index=self._encoding.names)
+        cells = self._cells(X)[1]
+        shares = explained(self._encoding, self.module_, cells)
+        return pd.Series(shares, index=self._encoding.frame.heading_of(len(shares)))
+
+    feature_scores = column_scores  # as other estimators call it
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the mean of the `feature_errors` of each row; higher is more normal.
@@ -369,7 +376,7 @@ class TabularAutoencoder(
         scores : ndarray of shape (n_samples,)
             -1 is as bad as the constant model is, and for rows of which nothing is known.
         """
-        return -self.feature_errors(X).mean(axis=1).fillna(1.0).to_numpy()
+        return -self.feature_errors(X).astype(float).mean(axis=1).fillna(1.0).to_numpy()
 
     def feature_errors(self, X: ArrayLike) -> pd.DataFrame:
         """Return how badly each cell is reconstructed, in units that columns can be compared in.
@@ -386,7 +393,8 @@ class TabularAutoencoder(
         """
         table, cells = self._cells(X)
         errors = relative_losses(self.module_, cells)
-        return pd.DataFrame(errors, getattr(table, "index", None), self._encoding.names)
+        heading = self._encoding.frame.heading_of(errors.shape[1])
+        return pd.DataFrame(errors, index_of_rows(table), heading)
 
     def decode_proba(self, X: ArrayLike) -> dict[Any, pd.DataFrame]:
         """Return the probabilities of the categories that codes stand for.
@@ -401,8 +409,8 @@ class TabularAutoencoder(
         probabilities : dict of DataFrame
             For each column of categories one of shape (n_samples, n_categories), by its name.
         """
-        index = getattr(X, "index", None)
-        return probabilities(self._encoding, self.module_, checked_codes(self, X), index)
+        codes = checked_codes(self, X)
+        return probabilities(self._encoding, self.module_, codes, index_of_rows(X))
 
     def _cells(self, X):
         """Return a table with the columns in the order of `fit`, and its cells as numbers."""
@@ -420,25 +428,18 @@ class TabularAutoencoder(
 
     def __getstate__(self):
         """Plain values, arrays and scalers: all else is rebuilt from them."""
-        state = super().__getstate__().copy()
-        if "_trained" in state:
-            state["_trained"] = state_of(self._trained)
-            state["_encoding"] = self._encoding.state()
-            state["_filling"] = self._filling.state()
-            del state["module_"], state["net_"]
-        return stamped(state)
+        state = super().__getstate__()
+        return stamped(described_fit(state) if "_trained" in state else state)
 
     def __setstate__(self, state):
         """Rebuild module and net, on the CPU where this machine lacks the device."""
         state = checked_state(type(self), state)
-        names = ("_trained", "_encoding", "_filling")
-        trained, encoding, filling = (state.pop(name, None) for name in names)
+        parts = [state.pop(name, None) for name in ("_trained", "_encoding", "_filling")]
         super().__setstate__(state)
-        if trained is not None:
-            self._encoding = Encoding.from_state(encoding)
-            self._set_trained(trained_from(trained, TableRecipe))
-            check_width(self._encoding, self.module_, self.n_features_in_)
-            self._filling = Filling.from_state(filling, self.module_)
+        if parts[0] is not None:
+            trained, self._encoding, self._filling = fit_from(*parts, self.n_features_in_)
+            self.column_types_ = self._encoding.kinds_by_name()
+            self._set_trained(trained)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

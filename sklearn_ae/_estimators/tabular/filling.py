@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from .frames import is_polars
+from .frames import column, is_polars
 
 
 def filled(X, other):
@@ -14,13 +14,24 @@ def filled(X, other):
     X, other : DataFrame or ndarray of shape (n_samples, n_features)
         With the same columns.
     """
+    places = range(X.shape[1])
     if is_polars(X):
-        pairs = zip(X.get_columns(), other.get_columns(), strict=True)
-        return X.with_columns([_filled_polars(own, given) for own, given in pairs])
+        columns = [_filled_polars(X.to_series(j), _as_polars(other, j)) for j in places]
+        return X.with_columns(columns)
     if isinstance(X, pd.DataFrame):
-        columns = {j: _filled(X.iloc[:, j], other.iloc[:, j]) for j in range(X.shape[1])}
+        columns = {j: _filled(X.iloc[:, j], _as_pandas(other, j, X.index)) for j in places}
         return pd.DataFrame(columns, index=X.index).set_axis(X.columns, axis=1)
     return np.where(pd.isna(X), other, X)
+
+
+def _as_pandas(X, j, index):
+    return (X.iloc[:, j] if isinstance(X, pd.DataFrame) else column(X, j)).set_axis(index)
+
+
+def _as_polars(X, j):
+    import polars as pl
+
+    return X.to_series(j) if is_polars(X) else pl.Series(column(X, j))
 
 
 def _filled(own, given):

@@ -8,7 +8,7 @@ from ..._training.fit import SIGNIFICANCE, monitor_of, run, split
 from ..._training.loader import rows_of
 from ..._training.start import turn_to_principal_axes
 from ..._training.step import Stepper
-from .cells import describe
+from .cells import describe, set_range
 from .floor import fall_back
 from .gaps import Filling
 from .module import rows_at_a_time
@@ -38,6 +38,7 @@ def learn(recipe, X, weights, seed, tasks=None):
     module = build_module(recipe, X.shape[1], X.dtype, seed)
     own = rows_of(rows)
     describe(module.cells, own, weights)
+    set_range(module.cells, X)
     start_embeddings(module, own, seed)
     start_linear(module, own, recipe.n_components, seed)
     loop = recipe.loop(len(rows))
@@ -57,7 +58,7 @@ def learn(recipe, X, weights, seed, tasks=None):
         fall_back(module, judged)
     if module.can_turn:
         turn_to_principal_axes(module, X, None)
-    filling = Filling.of(module, own, judged, seed)
+    filling = Filling.of(recipe, rows, held_out, seed)
     done = replace(recipe, corruption=None)  # nothing is trained on from here
     return Trained(module, net, done, seed, loop, is_linear), filling
 

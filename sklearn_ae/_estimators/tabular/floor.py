@@ -6,8 +6,10 @@ from scipy.special import stdtr
 
 from .module import in_small_batches
 
-SURE = 0.05  # of a gain over the constant model on held-out rows
+SURE = 0.01  # of a gain over the constant model on held-out rows
 CLEAR = 0.2  # share of what the constant model loses: no test is needed
+MANY = 20  # cells, from which on this holds
+FEW = 8  # rows: where there are no more of them, a single cell decides
 
 
 @torch.no_grad()
@@ -28,7 +30,8 @@ def fall_back(module, X):
     for j in range(X.shape[1]):
         where = cells.index("owner") == j
         known = ~np.isnan(X[:, j])
-        if not is_better(own[known, j], constant[known, j]):
+        enough = known.sum() > 1 or len(X) < FEW
+        if not enough or not is_better(own[known, j], constant[known, j]):
             cells.free[where] = 0
         if cells.layout.sizes[j] > 1 and not is_better(-right[known, j], -most[known, j]):
             cells.told[where] = 0
@@ -44,7 +47,7 @@ def is_better(losses, others):
     gain = others - losses
     if len(gain) < 2 or gain.std() == 0:
         return len(gain) > 0 and gain.mean() > 0
-    if others.mean() > 0 and gain.mean() > CLEAR * others.mean():
+    if len(gain) >= MANY and others.mean() > 0 and gain.mean() > CLEAR * others.mean():
         return True  # a few large values make a test of squared errors blind
     error = gain.std(ddof=1) / np.sqrt(len(gain))
     return stdtr(len(gain) - 1, -gain.mean() / error) < SURE
@@ -57,7 +60,7 @@ def _judged(module, X):
     def judged(x):
         natural = module(x).reconstruction
         constant = cells.constant.expand_as(natural)
-        losses = [cells.losses(part, x) for part in (natural, constant)]
+        losses = [cells.losses(natural, x), cells.constant_losses(x)]
         right = [(cells.cells(part) == x).to(x.dtype) for part in (natural, constant)]
         return torch.stack([*losses, *right], dim=1)
 

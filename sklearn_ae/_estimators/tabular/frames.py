@@ -2,12 +2,15 @@
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from .columns import as_numpy, whole
-from .dtypes import described, dtype_of
+from .dtypes import described, described_index, dtype_of, index_of
+from .objects import form_of, plain, written
 
 LAST = 24 * 3600 * 10**9 - 1  # nanosecond of a day
+LONG_INTEGERS = ("Int128", "UInt128")  # numpy has none
 
 
 def is_polars(X):
@@ -31,6 +34,16 @@ def labels_of(X):
     if is_polars(X):
         return list(X.columns)
     return X.columns.tolist() if isinstance(X, pd.DataFrame) else None
+
+
+def index_of_rows(X):
+    """Return the index of a frame of pandas; None of anything else.
+
+    Parameters
+    ----------
+    X : DataFrame or array-like
+    """
+    return X.index if isinstance(X, pd.DataFrame) else None
 
 
 def in_order(X, labels):
@@ -73,6 +86,7 @@ def checked_table(estimator, X, reset):
         validate_data(estimator, X, skip_check_array=True, reset=reset)
         _check_labels(estimator, labels_of(X), reset)
         return X
+    _refuse_others(X)
     if isinstance(X, (list, tuple)) and np.asarray(X, dtype=object).ndim == 2:
         X = np.asarray(X, dtype=object)  # numbers beside texts would become texts
     kind = getattr(getattr(X, "dtype", None), "kind", None)
@@ -80,6 +94,25 @@ def checked_table(estimator, X, reset):
         dtype = [np.float64, np.float32]
         return validate_data(estimator, X, dtype=dtype, ensure_all_finite="allow-nan", reset=reset)
     return validate_data(estimator, X, dtype=None, ensure_all_finite=False, reset=reset)
+
+
+def _refuse_others(X):
+    """Raise TypeError for what is nearly a table."""
+    kind = f"{type(X).__module__.partition('.')[0]}.{type(X).__name__}"
+    is_rows = isinstance(X, (list, tuple)) and len(X) > 0 and isinstance(X[0], dict)
+    fields = getattr(getattr(X, "dtype", None), "names", None)
+    if kind == "polars.LazyFrame":
+        raise TypeError("X is a LazyFrame of polars. Pass X.collect().")
+    if kind == "pyarrow.Table":
+        raise TypeError("X is a Table of pyarrow. Pass X.to_pandas() or polars.from_arrow(X).")
+    is_columns = isinstance(X, dict) and not issparse(X)  # one of their formats is a dict
+    for applies, what in (
+        (is_rows, f"{type(X).__name__} of dicts"),
+        (is_columns, "dict of columns"),
+        (fields, "structured array"),
+    ):
+        if applies:
+            raise TypeError(f"X is a {what}. Pass pandas.DataFrame(X).")
 
 
 def _check_labels(estimator, labels, reset):
@@ -109,10 +142,7 @@ def column(X, j):
         return _from_polars(X.to_series(j))
     if not isinstance(X, pd.DataFrame):
         return pd.Series(X[:, j]).infer_objects()
-    series = X.iloc[:, j]
-    if isinstance(series.dtype, pd.SparseDtype):
-        series = series.sparse.to_dense()
-    return series.infer_objects()
+    return plain(X.iloc[:, j])
 
 
 class Frame:
@@ -127,13 +157,16 @@ class Frame:
         Names of the labels, as a frame of pandas may have them.
     dtypes : list
         Of the columns, or the one of the array.
+    forms : list or None, default=None
+        How objects of each column are written; see `form_of`.
     """
 
-    def __init__(self, library, labels, heading, dtypes):
+    def __init__(self, library, labels, heading, dtypes, forms=None):
         self.library = library
         self.labels = labels
         self.heading = heading
         self.dtypes = dtypes
+        self.forms = [None] * len(dtypes) if forms is None else forms
 
     @classmethod
     def of(cls, X):
@@ -141,17 +174,24 @@ class Frame:
         if is_polars(X):
             return cls("polars", labels_of(X), [None], list(X.dtypes))
         if isinstance(X, pd.DataFrame):
-            return cls("pandas", labels_of(X), list(X.columns.names), list(X.dtypes))
+            forms = [form_of(X.iloc[:, j]) for j in range(X.shape[1])]
+            return cls("pandas", labels_of(X), list(X.columns.names), list(X.dtypes), forms)
         return cls("array", None, [None], [X.dtype])
 
     def state(self):
         """Return plain values, from which this is made again."""
-        return vars(self) | {"dtypes": [described(dtype) for dtype in self.dtypes]}
+        state = vars(self) | {"dtypes": [described(dtype) for dtype in self.dtypes]}
+        if self.labels is not None and isinstance(self._heading(), pd.DatetimeIndex):
+            state["labels"] = described_index(self._heading())
+        return state
 
     @classmethod
     def from_state(cls, state):
         """Return what `state` has described."""
-        return cls(**state | {"dtypes": [dtype_of(text) for text in state["dtypes"]]})
+        state = state | {"dtypes": [dtype_of(text) for text in state["dtypes"]]}
+        if isinstance(state["labels"], dict):
+            state["labels"] = index_of(state["labels"]).tolist()
+        return cls(**state)
 
     def names(self, n_columns):
         """Return what columns are called by, shape (n_columns,)."""
@@ -171,13 +211,21 @@ class Frame:
             return self._array(columns)
         if self.library == "polars":
             return self._polars(columns)
-        pairs = zip(columns, self.dtypes, strict=True)
+        parts = [
+            part if form is None else written(part, form)
+            for part, form in zip(columns, self.forms, strict=True)
+        ]
+        pairs = zip(parts, self.dtypes, strict=True)
         series = {j: pd.Series(part).astype(dtype) for j, (part, dtype) in enumerate(pairs)}
         frame = pd.DataFrame(series)
         frame.columns = self._heading()
         if index is not None:
             frame.index = index
         return frame
+
+    def heading_of(self, n_columns):
+        """Return the labels of columns as an index of pandas, shape (n_columns,)."""
+        return pd.Index(self.names(n_columns)) if self.labels is None else self._heading()
 
     def _heading(self):
         if len(self.heading) > 1:
@@ -205,7 +253,7 @@ def _from_polars(series):
     import polars as pl
 
     dtype, name = series.dtype, series.name
-    if dtype.is_decimal():
+    if dtype.is_decimal() or str(dtype) in LONG_INTEGERS:
         series = series.cast(pl.Float64)
     elif dtype == pl.Boolean:
         return pd.Series(series.to_list(), dtype="boolean", name=name)
@@ -237,12 +285,12 @@ def _to_polars(label, part, dtype):
     series = pl.Series(label, part)
     if isinstance(part, np.ndarray) and part.dtype.kind == "f":
         series = series.fill_nan(None) if np.isnan(part).any() else series
-        if dtype.is_integer():
+        if str(dtype) in LONG_INTEGERS:
+            series = series.round()
+        elif dtype.is_integer():
             known = np.isnan(part)
             wholes = whole(np.where(known, 0, part), as_numpy(str(dtype).lower()))
             series = pl.Series(label, wholes).set(pl.Series(known), None)
         elif dtype == pl.Time:
-            series = pl.Series(
-                label, whole(np.clip(part, 0, 86_399_999_999_999), np.dtype("int64"))
-            )
+            series = pl.Series(label, whole(np.clip(part, 0, LAST), np.dtype("int64")))
     return series.cast(dtype)

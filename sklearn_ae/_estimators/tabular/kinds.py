@@ -1,5 +1,7 @@
 """Kinds of columns: what each is taken for, by its dtype or by what the user says."""
 
+from numbers import Real
+
 import numpy as np
 
 from .columns import family_of, levels_of, numbers_of
@@ -84,7 +86,7 @@ def kind_of(series, name, asked=None):
         )
     is_bool = str(series.dtype).lower().startswith("bool")
     if asked is None:
-        inferred = {"dates": "datetime", "texts": "categorical", "numbers": "numeric"}[family]
+        inferred = {"texts": "categorical", "numbers": "numeric"}.get(family, "datetime")
         empty = family == "texts" and series.isna().all() and series.dtype == object
         return "numeric" if empty else "binary" if is_bool else inferred
     reason = _why_not(series, name, asked, family)
@@ -97,7 +99,7 @@ def kind_of(series, name, asked=None):
 
 
 def _why_not(series, name, asked, family):
-    if asked == "datetime" and family != "dates":
+    if asked == "datetime" and family in ("texts", "numbers"):
         return "and has no dates. Convert it before: pandas.to_datetime."
     if asked in ("numeric", "count") and family != "numbers":
         return "and has no numbers. Convert it before: pandas.to_numeric."
@@ -118,6 +120,10 @@ def _chosen(given, names):
     return [place_of(item, names, "categorical_features") for item in given]
 
 
+def _number(weight):
+    return float(weight) if isinstance(weight, Real) else np.nan  # which is refused
+
+
 def column_weights(given, names):
     """Return what the columns count.
 
@@ -134,9 +140,9 @@ def column_weights(given, names):
     weights = np.ones(len(names))
     if isinstance(given, dict):
         for name, weight in given.items():
-            weights[place_of(name, names, "column_weights")] = weight
+            weights[place_of(name, names, "column_weights")] = _number(weight)
     elif given is not None:
-        weights = np.asarray(given, dtype=float)
+        weights = np.array([_number(weight) for weight in given])
     valid = weights.shape == (len(names),) and np.isfinite(weights).all() and (weights >= 0).all()
     if not valid or not weights.any():
         raise ValueError(

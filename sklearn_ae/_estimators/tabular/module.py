@@ -148,15 +148,19 @@ class TableObjective(Objective):
 
     def deviations(self, module, output, x):
         """Return what each row loses, and what it would lose by the constant model."""
-        constant = output._replace(reconstruction=module.cells.constant.expand(len(x), -1))
-        return tuple(self._loss_values(module, part, x) for part in (output, constant))
+        constant = module.cells.constant_losses(x) @ module.cells.share
+        return self._loss_values(module, output, x), constant
 
     def written_out(self, module):
         """Return None: autograd takes the losses back, and only the coders are written out."""
         return None
 
     def _loss_values(self, module, output, x):
-        return module.cells.losses(output.reconstruction, x) @ module.cells.share
+        return self._losses(module, output, x) @ module.cells.share
+
+    def _losses(self, module, output, x):
+        generator = self.generator if self.training else None
+        return module.cells.losses(output.reconstruction, x, generator=generator)
 
 
 @dataclass(frozen=True)
@@ -247,10 +251,12 @@ def rebuilt(module, cells):
     return in_small_batches(decoded, cells, module, cells.shape[1])
 
 
-def losses_of(module, cells):
-    """Return the loss of each cell; 0 where it is missing."""
+def losses_of(module, cells, constant=False):
+    """Return the loss of each cell, or that of the constant model; 0 where it is missing."""
 
     def losses(x):
+        if constant:
+            return module.cells.constant_losses(x)
         return module.cells.losses(module(x).reconstruction, x)
 
     return in_small_batches(losses, cells, module, cells.shape[1])

@@ -49,6 +49,25 @@ class SwapAndHide(BaseEstimator):
         return swapped.masked_fill(hidden, torch.nan)
 
 
+class HideShares(BaseEstimator):
+    """Hide a share of the cells of each row that is drawn anew for each.
+
+    Parameters
+    ----------
+    least, most : float
+        Between which it is drawn.
+    """
+
+    def __init__(self, least, most):
+        self.least = least
+        self.most = most
+
+    def __call__(self, x, generator):
+        """Return a copy of x with NaN at what is hidden."""
+        share = torch.empty_like(x[:, :1]).uniform_(self.least, self.most, generator=generator)
+        return x.masked_fill(torch.empty_like(x).uniform_(generator=generator) < share, torch.nan)
+
+
 NARROW, WIDE = 0.02, 0.15  # what "auto" is for a code narrower than the table, and for others
 MOST_HIDDEN = 0.3
 

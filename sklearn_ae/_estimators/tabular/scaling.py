@@ -6,6 +6,7 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 HEAVY_TAILS = 1000.0  # excess kurtosis; a lognormal variable of sigma 1 has 111
 N_QUANTILES = 1000
+HUGE = 1e100
 
 
 def scaler_of(numbers):
@@ -21,10 +22,16 @@ def scaler_of(numbers):
     known = numbers[~np.isnan(numbers)]
     if len(known) == 0:
         return None
-    is_heavy = len(known) > 8 and np.ptp(known) > 0 and kurtosis(known) > HEAVY_TAILS
-    scaler = _quantiles(min(N_QUANTILES, len(known))) if is_heavy else StandardScaler()
-    # Whatever the user has set for all transformers, the cells are an array.
-    return scaler.set_output(transform="default").fit(known[:, None])
+    unit = np.abs(known).max()
+    unit = unit if unit > HUGE else 1.0  # its square overflows
+    apart = known / unit - np.mean(known / unit)
+    is_heavy = (
+        len(known) > 8 and apart.any() and kurtosis(apart / np.abs(apart).max()) > HEAVY_TAILS
+    )
+    if is_heavy and np.ptp(known) > 0:
+        return _quantiles(min(N_QUANTILES, len(known))).fit(known[:, None])
+    scaler = StandardScaler().set_output(transform="default").fit(known[:, None] / unit)
+    return _standard(scaler.mean_[0] * unit, scaler.scale_[0] * unit)
 
 
 def state_of_scalers(scalers):
@@ -62,18 +69,20 @@ def scalers_from(state):
         scaler.quantiles_ = np.asarray(state[name], float).reshape(-1, 1)
         scaler.n_quantiles_, scaler.n_features_in_ = len(scaler.quantiles_), 1
         scaler.references_ = np.linspace(0, 1, scaler.n_quantiles_)
-        scalers[int(name)] = scaler.set_output(transform="default")
+        scalers[int(name)] = scaler
     return scalers
 
 
 def _quantiles(n_quantiles):
-    return QuantileTransformer(
+    scaler = QuantileTransformer(
         n_quantiles=n_quantiles, output_distribution="normal", subsample=None
     )
+    # Whatever the user has set for all transformers, the cells are an array.
+    return scaler.set_output(transform="default")
 
 
 def _standard(mean, scale):
     scaler = StandardScaler().set_output(transform="default")
     scaler.mean_, scaler.scale_ = np.array([mean]), np.array([scale])
-    scaler.var_, scaler.n_samples_seen_, scaler.n_features_in_ = scaler.scale_**2, 1, 1
+    scaler.n_samples_seen_, scaler.n_features_in_ = 1, 1
     return scaler

@@ -20,18 +20,20 @@ def explained(encoding, module, cells):
     Returns
     -------
     shares : ndarray of shape (n_columns,)
-        R², or 1 minus the cross-entropy over that of the frequencies; NaN where nothing is known.
+        R², or 1 minus the cross-entropy over that of the frequencies in the training data; NaN
+        where nothing is known.
     """
-    made, losses = rebuilt(module, cells), losses_of(module, cells)
+    made = rebuilt(module, cells)
+    losses, constant = losses_of(module, cells), losses_of(module, cells, constant=True)
     shares = np.full(cells.shape[1], np.nan)
     for j, kind in enumerate(encoding.kinds):
         known = ~np.isnan(cells[:, j])
         if not known.any():
             continue
         if kind in CATEGORIES:
-            shares[j] = _share_of_entropy(cells[known, j], losses[known, j])
+            shares[j] = _share(losses[known, j], constant[known, j])
         else:
-            true, given = (encoding.numbers(part[known, j], j) for part in (cells, made))
+            true, given = encoding.numbers(cells[known, j], j), encoding.within(made[known, j], j)
             shares[j] = _r2(true, given)
     return shares
 
@@ -39,16 +41,13 @@ def explained(encoding, module, cells):
 def _r2(true, given):
     if len(true) == 1:
         return float(np.isclose(true[0], given[0]))
-    return r2_score(true, given)
+    unit = np.abs(true).max() or 1.0  # squares of huge numbers overflow
+    return r2_score(true / unit, given / unit)
 
 
-def _share_of_entropy(places, losses):
-    counts = np.bincount(places.astype(int))
-    frequencies = counts[counts > 0] / len(places)
-    entropy, lost = -(frequencies * np.log(frequencies)).sum(), losses.mean(dtype=np.float64)
-    if entropy < 1e-12:
-        return float(lost < 1e-3)
-    return 1 - lost / entropy
+def _share(losses, constant):
+    lost, most = losses.mean(dtype=np.float64), constant.mean(dtype=np.float64)
+    return 1 - lost / most if most > 1e-6 else float(lost < 1e-3)
 
 
 def relative_losses(module, cells):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy import sparse
 from scipy.optimize import minimize
 from sklearn.utils import gen_batches
 
@@ -32,7 +33,8 @@ def start_embeddings(module, X, seed):
             part = X[rows][~np.isnan(X[rows, j])]
             given = cells.expand(torch.from_numpy(part))[:, : len(others)].numpy()[:, others]
             place = part[:, j].astype(int)
-            np.add.at(total, place, given)
+            ones, first = np.ones(len(place)), np.arange(len(place) + 1)
+            total += sparse.csr_array((ones, place, first), (len(place), size)).T @ given
             count += np.bincount(place, minlength=size)
         means = total / (count + FEW)[:, None]
         started = np.random.RandomState(seed).normal(size=(size, width)) / width
@@ -44,7 +46,7 @@ def start_embeddings(module, X, seed):
         embedding.copy_(torch.from_numpy(started))
 
 
-def start_linear(module, X, n_components, seed):
+def start_linear(module, X, n_components, seed, max_iter=ITER):
     """Make a module the linear model of its losses: both coders linear, and fitted to some rows.
 
     The search starts at the principal axes of what the encoder is given, where each column has the
@@ -56,6 +58,8 @@ def start_linear(module, X, n_components, seed):
     X : ndarray of shape (n_samples, n_columns)
     n_components : int
     seed : int
+    max_iter : int, default=60
+        Of the search.
     """
     cells = module.cells
     n_rows = max(VALUES // cells.layout.n_inputs, 200)
@@ -66,7 +70,7 @@ def start_linear(module, X, n_components, seed):
     axes = _axes(cells, seen, n_components, seed)
     axes = torch.from_numpy(axes).to(seen)
     module.encoder.network.start_linear(axes, torch.zeros(n_components))
-    encode, decode, bias = _linear_model(module, x, seen, axes)
+    encode, decode, bias = _linear_model(module, x, seen, axes, max_iter)
     module.encoder.network.start_linear(encode, torch.zeros(n_components))
     module.decoder.network.start_linear(decode, bias)
 
@@ -85,13 +89,15 @@ def _axes(cells, seen, n_components, seed):
     return axes
 
 
-def _linear_model(module, x, seen, axes):
+def _linear_model(module, x, seen, axes, max_iter):
     """Return the linear encoder, decoder and bias of the smallest loss."""
     cells = module.cells
     is_few = ~np.isin(cells.layout.owner, cells.layout.many)
     is_few = torch.as_tensor(is_few).to(seen)  # a softmax over many would take too long
     codes = seen @ axes.T
-    spread = codes.std(dim=0, correction=0).clamp_min(1e-3)
+    spread = codes.std(dim=0, correction=0)
+    # Along an axis without any spread a step would be a leap for new rows.
+    spread = torch.where(spread > 1e-3 * spread.max(), spread, spread.max().clamp_min(1e-3))
     slope = _slopes(cells)
     start = [
         axes / spread[:, None],
@@ -114,8 +120,9 @@ def _linear_model(module, x, seen, axes):
         gradients = torch.autograd.grad(value + prior * size, parts)
         return (value + prior * size).item(), _flat(gradients)
 
+    options = {"maxiter": max_iter}
     result = minimize(
-        value_and_gradient, _flat(start), jac=True, method="L-BFGS-B", options={"maxiter": ITER}
+        value_and_gradient, _flat(start), jac=True, method="L-BFGS-B", options=options
     )
     encode, decode, bias = parts_of(result.x)
     return encode * spread[:, None], decode / spread, bias
