@@ -33,6 +33,11 @@ class LowRankNormal(nn.Module):
             self.register_buffer(name, torch.tensor(value))
         self.noise = noise
 
+    @property
+    def rank(self):
+        """Number of factors."""
+        return self.loadings.shape[1]
+
     @torch.no_grad()
     def forward(self, x):
         """Return the conditional means of all entries, shape (n_rows, n_features).

@@ -11,7 +11,7 @@ from ...losses import loss_of
 from ..variational.evidence import standard_normal_draws
 from .autoencoders import is_variational
 from .draws import in_equal_batches, posterior_of, row_seeds
-from .fit import by_parts, hide
+from .linear import by_parts, hide
 
 SHARES = np.linspace(0, 1, 21)  # of the autoencoder, of which the best is taken
 # Of a gain over the linear model, in rows that the share was not chosen by: one standard error. On
@@ -32,7 +32,7 @@ class Mixture:
     Parameters
     ----------
     columns : Columns
-    linear : LowRankNormal
+    linear : LowRankNormal or FullNormal
         Of standardised rows.
     own : estimator or None
         An autoencoder trained on rows with gaps, standardised ones unless its loss has a link.
