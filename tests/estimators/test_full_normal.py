@@ -9,8 +9,10 @@ from sklearn_ae._estimators.imputer.full_normal import (
     fit_full_normal,
     moments_of_pairs,
 )
+from sklearn_ae._estimators.imputer.low_rank import LowRankNormal, fit_low_rank_normal
 
 MANY = FEW_FEATURES + 6
+PRIOR = LowRankNormal(np.zeros(6), 1.0, np.zeros((6, 0)), 1.0)
 
 
 def covariance_of(n_features, seed=0):
@@ -63,7 +65,7 @@ def test_rows_of_single_precision_are_filled_in_double_and_stay_single():
 
 def test_mean_and_covariance_are_found_again():
     X = normal_data(4000, 6) + np.arange(6.0)
-    model = fit_full_normal(with_gaps(X), max_iter=10)
+    model = fit_full_normal(with_gaps(X), PRIOR, max_iter=10)
     np.testing.assert_allclose(model.mean, X.mean(axis=0), atol=0.1)
     np.testing.assert_allclose(model.covariance, np.cov(X.T), atol=0.1 * X.var(axis=0).max())
 
@@ -80,36 +82,35 @@ def test_iterations_raise_the_likelihood_of_what_is_observed():
             total -= np.linalg.slogdet(covariance)[1] + apart @ np.linalg.solve(covariance, apart)
         return total
 
-    values = [log_likelihood(fit_full_normal(X, max_iter=n)) for n in (0, 1, 2, 5)]
+    values = [log_likelihood(fit_full_normal(X, PRIOR, max_iter=n)) for n in (0, 1, 2, 5)]
     assert np.all(np.diff(values) > 0)
 
 
-def test_iteration_goes_on_from_another_model_and_keeps_its_noise():
+def test_iteration_goes_on_from_another_model():
     X = with_gaps(normal_data(200, 6))
-    once = fit_full_normal(X, max_iter=2)
-    on = fit_full_normal(X, max_iter=1, start=once.with_noise(0.5))
-    expected = fit_full_normal(X, max_iter=3).covariance.numpy() + 0.5 * np.eye(6)
-    np.testing.assert_allclose(on.covariance, expected)
+    once = fit_full_normal(X, PRIOR, max_iter=2)
+    on = fit_full_normal(X, PRIOR, max_iter=1, start=once)
+    np.testing.assert_allclose(on.covariance, fit_full_normal(X, PRIOR, max_iter=3).covariance)
 
 
-def test_pairs_that_are_never_seen_together_are_uncorrelated():
+def test_pairs_that_are_never_seen_together_have_the_covariance_that_is_believed():
     X = normal_data(300, 4)
     X[::2, 0] = np.nan
     X[1::2, 1] = np.nan
-    _, covariance = moments_of_pairs(X)
+    believed = 0.2 * np.eye(4) + 0.1
+    _, covariance = moments_of_pairs(X, believed)
     assert np.linalg.eigvalsh(covariance).min() > -1e-12
-    assert abs(covariance[0, 1]) < 0.1
+    assert covariance[0, 1] == pytest.approx(0.1, abs=0.01)
 
 
-def test_noise_draws_fillings_to_the_mean():
-    X = with_gaps(normal_data(50, 6))
-    model = fit_full_normal(X)
-    mean = np.broadcast_to(model.mean.numpy(), X.shape)
-    apart = [
-        np.abs(filled_by(model.with_noise(noise), X) - mean)[np.isnan(X)].mean()
-        for noise in (0.0, 1.0, 100.0)
-    ]
-    assert apart[0] > apart[1] > apart[2]
+def test_mixtures_lie_between_both_models():
+    X = with_gaps(normal_data(100, 6))
+    prior = fit_low_rank_normal(X, 2)
+    model = fit_full_normal(X, prior)
+    covariances = [model.mixed(prior, share).covariance for share in (0.0, 0.5, 1.0)]
+    torch.testing.assert_close(covariances[0], prior.covariance)
+    torch.testing.assert_close(covariances[1], (prior.covariance + model.covariance) / 2)
+    torch.testing.assert_close(covariances[2], model.covariance)
 
 
 @pytest.mark.parametrize(

@@ -411,7 +411,7 @@ def test_nine_of_ten_values_lie_between_the_quantiles_of_linear_data():
 
 def test_the_fewer_values_are_observed_the_less_sure_imputations_are(sampling):
     X = np.tile(IRIS[[100]], (3, 1))
-    X[0, :1] = X[1, :2] = X[2, :4] = np.nan
+    X[0, :1] = X[1, [0, 2]] = X[2, :4] = np.nan
     spread = np.std(sampling.sample(X, 500, random_state=0), axis=0)[:, 0]
     assert spread[0] < spread[1] < spread[2]
 

@@ -14,10 +14,10 @@ from ..._training.step import Stepper, Trapezoid
 from .autoencoders import WIDE
 from .gaps import CorrectingModule, HideEntries, ObservedLoss, WithGaps
 
-MAX_STEPS = 2000
+MAX_STEPS = 1200
 MAX_STEPS_WIDE = 600  # a step takes the longer the wider rows are
 TOL = 1e-3  # decrease of the held-out loss in rounds of 50 steps
-PATIENCE = 2  # rounds without such a decrease, after which the learning rate falls
+PATIENCE = 1  # rounds without such a decrease, after which the learning rate falls
 HIDDEN_WEIGHT = 0.9  # of the loss at hidden entries; what is visible has the rest
 
 

@@ -9,7 +9,7 @@ from .low_rank import observed_moments
 
 FEW_FEATURES = 64  # up to so many, the systems of many rows are solved at a time
 BATCH_SIZE = 512  # rows whose systems are in memory then
-FEW_PAIRS = 5  # rows, with which two columns that are seldom seen together are uncorrelated
+FEW_PAIRS = 5  # rows that two columns have been seen together in, as the prior believes
 LEAST_NOISE = 3e-3  # added to each variance, so that no column is certain
 EM_FEATURES = 100  # beyond, expectation and maximisation would take longer than it is worth
 
@@ -26,13 +26,13 @@ class FullNormal(nn.Module):
     mean : ndarray of shape (n_features,)
     covariance : ndarray of shape (n_features, n_features)
         Positive definite.
-    noise : float, default=0.0
-        How much of each variance has been added to what was found.
     """
 
-    def __init__(self, mean, covariance, noise=0.0):
+    own = None  # what it was before it was mixed
+    share = 1.0
+
+    def __init__(self, mean, covariance):
         super().__init__()
-        self.noise = noise
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("covariance", torch.tensor(covariance))
         self.register_buffer("precision", torch.tensor(np.linalg.inv(covariance)))
@@ -71,10 +71,18 @@ class FullNormal(nn.Module):
         along = along.masked_fill(~missing, 0)[:, :, None]
         return torch.cholesky_solve(along, torch.linalg.cholesky(systems))[:, :, 0]
 
-    def with_noise(self, noise):
-        """Return the distribution of what has more noise, and is less sure of other columns."""
-        covariance = self.covariance.numpy() + (noise - self.noise) * np.eye(self.rank)
-        return FullNormal(self.mean.numpy(), covariance, noise)
+    def mixed(self, prior, share):
+        """Return the distribution with so much of its covariance, and the rest of another one's.
+
+        Parameters
+        ----------
+        prior : LowRankNormal
+        share : float
+        """
+        covariance = prior.covariance + share * (self.covariance - prior.covariance)
+        mixed = FullNormal(self.mean.numpy(), covariance.numpy())
+        mixed.own, mixed.prior, mixed.share = self, prior, share
+        return mixed
 
     def copy(self, dtype):
         """Return itself: it computes in double precision, whatever the rows are."""
@@ -111,7 +119,7 @@ class FullNormal(nn.Module):
         return cls(*arrays)
 
 
-def fit_full_normal(X, max_iter=3, start=None):
+def fit_full_normal(X, prior, max_iter=3, start=None):
     """Return a normal distribution that rows with gaps may have come from.
 
     It starts at the covariances of the pairs that are observed. Where there are few columns,
@@ -121,9 +129,11 @@ def fit_full_normal(X, max_iter=3, start=None):
     ----------
     X : ndarray of shape (n_samples, n_features)
         NaN where nothing is observed. Columns have about the same scale.
+    prior : LowRankNormal
+        Of the same rows: what is believed of columns that are not seen together.
     max_iter : int, default=3
     start : FullNormal or None, default=None
-        Where the iteration starts, and whose noise the result has.
+        Where the iteration starts.
 
     Returns
     -------
@@ -137,26 +147,33 @@ def fit_full_normal(X, max_iter=3, start=None):
     has_few = X.shape[1] <= EM_FEATURES
     ridge = LEAST_NOISE * np.eye(X.shape[1])
     if start is not None and has_few:
-        mean, covariance = start.mean.numpy(), start.with_noise(0.0).covariance.numpy()
+        mean, covariance = start.mean.numpy(), start.covariance.numpy()
     else:
-        mean, covariance = moments_of_pairs(X)
+        mean, covariance = moments_of_pairs(X, prior.covariance.numpy())
         covariance = covariance + ridge
     for _ in range(max_iter if has_few else 0):
         filled, spread = _expectation(X, mean, covariance)
         mean = filled.mean(axis=0)
         centred = filled - mean
         covariance = (centred.T @ centred + spread) / len(X) + ridge
-    return FullNormal(mean, covariance).with_noise(0.0 if start is None else start.noise)
+    return FullNormal(mean, covariance)
 
 
-def moments_of_pairs(X):
-    """Return means, and covariances of the pairs that are observed, brought to be semidefinite."""
+def moments_of_pairs(X, prior):
+    """Return means, and covariances of the pairs that are observed, brought to be semidefinite.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        NaN where nothing is observed.
+    prior : ndarray of shape (n_features, n_features)
+        Covariances that are seen in five rows besides.
+    """
     observed = ~np.isnan(X)
     mean = observed_moments(X)[0]
     centred, seen = np.where(observed, X - mean, 0), observed.astype(float)
-    counts = seen.T @ seen
-    covariance = centred.T @ centred / np.maximum(counts, 1) * (counts / (counts + FEW_PAIRS))
-    values, axes = np.linalg.eigh(covariance)
+    products = centred.T @ centred + FEW_PAIRS * prior
+    values, axes = np.linalg.eigh(products / (seen.T @ seen + FEW_PAIRS))
     return mean, (axes * np.maximum(values, 0)) @ axes.T
 
 

@@ -1,9 +1,10 @@
 """Which linear model fills hidden entries best: one of how many factors, or of any covariance."""
 
-from math import ceil
+from math import ceil, sqrt
 
 import numpy as np
 import torch
+from scipy.special import stdtr
 from sklearn.utils import gen_batches
 
 from ..._training.loader import as_tensor, rows_of
@@ -20,7 +21,11 @@ RANK_ITER = 10
 LINEAR_ROWS = 10_000  # rows that it is fitted to, at most
 LINEAR_ITER = 20
 REFIT_ITER = 5
-NOISES = (0.0, 0.03, 0.3)  # added to all variances of a model of any covariance
+SHARES = (0.5, 0.8, 0.97)  # of all covariances, the rest being those of few factors
+FACTORS_GAIN = 0.15  # significance over the mean: 0.05 gives up factors that ten rows have
+COVARIANCE_GAIN = 0.05  # over the factors
+FEWEST_ROWS = 5  # of fewer, no test says anything
+BORROWED = 0.5  # what is right for some gaps is for others, and few columns may have any
 MOST_FEATURES = 1000  # that such a model is tried for
 N_JUDGED = 500  # rows that are judged by at least: the same ones with other gaps if need be
 
@@ -44,16 +49,16 @@ def fit_linear(rows, held_out, seed, few_factors=False):
     """
     own = np.random.RandomState(seed).permutation(rows_of(rows).astype(float))
     pairs = _pairs(own, held_out)
-    hidden = [hide(judged, seed, N_JUDGED // len(pairs)) for _, judged in pairs]
-    best, rank, start = _best_rank(pairs, hidden)
+    hidden = [
+        (*hide(judged, seed, N_JUDGED // len(pairs), BORROWED), len(judged)) for _, judged in pairs
+    ]
+    errors, rank, models = _best_rank(pairs, hidden)
+    start = models[0] if models else None
     n_learned = min((len(learned) for learned, _ in pairs), default=0)
     if not few_factors and 1 < own.shape[1] < min(n_learned, MOST_FEATURES + 1):
-        models = [fit_full_normal(learned[:LINEAR_ROWS]) for learned, _ in pairs]
-        for noise in NOISES:
-            noisy = [model.with_noise(noise) for model in models]
-            error = sum(map(squared_error, noisy, hidden))
-            if error < best:
-                best, start = error, noisy[0]
+        mixed, mixed_errors = _best_share(pairs, hidden, models)
+        if chance(errors - mixed_errors) < COVARIANCE_GAIN:
+            start = mixed
     if isinstance(start, FullNormal):
         return start if len(pairs) == 1 else refit_linear(own, start)
     return fit_low_rank_normal(own[:LINEAR_ROWS], rank, LINEAR_ITER, start=_fitting(start, own))
@@ -61,9 +66,11 @@ def fit_linear(rows, held_out, seed, few_factors=False):
 
 def refit_linear(X, start):
     """Return a linear model of rows, where the iteration starts at one of fewer rows or others."""
+    X = X[:LINEAR_ROWS]
     if isinstance(start, FullNormal):
-        return fit_full_normal(X[:LINEAR_ROWS], start=start)
-    return fit_low_rank_normal(X[:LINEAR_ROWS], start.rank, REFIT_ITER, start=_fitting(start, X))
+        prior = refit_linear(X, start.prior)
+        return fit_full_normal(X, prior, 1, start.own).mixed(prior, start.share)
+    return fit_low_rank_normal(X, start.rank, REFIT_ITER, start=_fitting(start, X))
 
 
 def _pairs(own, held_out):
@@ -76,16 +83,31 @@ def _pairs(own, held_out):
 
 
 def _best_rank(pairs, hidden):
-    """Return the smallest error of models of few factors, their number and one of the models."""
-    best, chosen, start = np.inf, 0, None
+    """Return the errors of rows by models of few factors, their number, and those models."""
+    tried = []
     for rank in _ranks(pairs):
         models = [fit_low_rank_normal(learned[:RANK_ROWS], rank, RANK_ITER) for learned, _ in pairs]
-        error = sum(map(squared_error, models, hidden))
-        if error >= best and rank > RANKS[1]:
+        errors = errors_of_rows(models, hidden)
+        if rank > RANKS[1] and errors.sum() >= min(one[0].sum() for one in tried):
             break
-        if error < best:
-            best, chosen, start = error, rank, models[0]
-    return best, chosen, start
+        tried.append((errors, rank, models))
+    if not tried:
+        return np.zeros(0), 0, []
+    best, mean = min(tried, key=lambda one: one[0].sum()), tried[0]
+    return best if chance(mean[0] - best[0]) < FACTORS_GAIN else mean
+
+
+def _best_share(pairs, hidden, priors):
+    """Return a model of any covariance, mixed with one of few factors, and its errors of rows."""
+    fitted = [
+        (fit_full_normal(learned[:LINEAR_ROWS], prior), prior)
+        for (learned, _), prior in zip(pairs, priors, strict=True)
+    ]
+    tried = []
+    for share in SHARES:
+        mixed = [model.mixed(prior, share) for model, prior in fitted]
+        tried.append((mixed[0], errors_of_rows(mixed, hidden)))
+    return min(tried, key=lambda one: one[1].sum())
 
 
 def _ranks(pairs):
@@ -100,10 +122,28 @@ def _fitting(start, X):
     return start if start is not None and start.rank == min(start.rank, *X.shape) else None
 
 
-def squared_error(model, hidden):
-    """Return the sum of squared errors of what a model makes of hidden entries."""
-    seen, truth, at = hidden
-    return np.square(by_parts(model, seen) - truth)[at].sum()
+def errors_of_rows(models, hidden):
+    """Return the sum of squared errors at the hidden entries of each row, all its copies together.
+
+    Parameters
+    ----------
+    models : list of LowRankNormal or of FullNormal
+    hidden : list of tuple
+        For each of them as from `hide`, and of how many rows there are copies.
+    """
+    parts = []
+    for model, (seen, truth, at, n_rows) in zip(models, hidden, strict=True):
+        squares = np.square(by_parts(model, seen) - truth).sum(axis=1, where=at)
+        parts.append(squares.reshape(-1, n_rows).sum(axis=0))
+    return np.concatenate(parts)
+
+
+def chance(gains):
+    """Return how likely chance alone made the mean of gains positive: a one-sided t test."""
+    n = len(gains)
+    if n < FEWEST_ROWS or gains.std() == 0:
+        return 1.0
+    return float(stdtr(n - 1, -gains.mean() / (gains.std(ddof=1) / sqrt(n))))
 
 
 def by_parts(model, X):
@@ -112,11 +152,8 @@ def by_parts(model, X):
     return np.concatenate(parts) if parts else np.empty_like(X)
 
 
-def hide(X, seed, n_rows=N_JUDGED):
+def hide(X, seed, n_rows=N_JUDGED, borrowed=1.0):
     """Return rows of X with more gaps, the rows themselves, and what was hidden.
-
-    Each row misses what another one misses, too: a model is judged by gaps like those of the data.
-    If there are none, entries are hidden at random.
 
     Parameters
     ----------
@@ -124,10 +161,13 @@ def hide(X, seed, n_rows=N_JUDGED):
     seed : int
     n_rows : int, default=500
         How many there are at least: each row of X as often as it takes.
+    borrowed : float, default=1.0
+        Share of the rows that miss what another one misses, too, so that a model is judged by gaps
+        like those of the data. The others, and all if there are none, hide entries at random.
     """
     rows = repeated(X, n_rows)
     generator = torch.Generator().manual_seed(seed)
-    seen = HideEntries(borrowed=1.0)(torch.from_numpy(rows), generator).numpy()
+    seen = HideEntries(borrowed=borrowed)(torch.from_numpy(rows), generator).numpy()
     return seen, rows, np.isnan(seen) & ~np.isnan(rows)
 
 
