@@ -25,6 +25,7 @@ from sklearn_ae import (
     VariationalAutoencoder,
 )
 from sklearn_ae._estimators.imputer.columns import Columns
+from sklearn_ae._estimators.imputer.linear import has_columns_apart
 from sklearn_ae.architectures import MLP, Convolutional
 from sklearn_ae.losses import SquaredError
 
@@ -299,6 +300,16 @@ def test_rows_of_one_observed_value_are_filled_with_means():
     filled = quick(max_steps=200).fit_transform(gaps)
     means = np.broadcast_to(np.nanmean(gaps, axis=0), X.shape)
     assert rmse(filled, X, np.isnan(gaps)) < 1.03 * rmse(means, X, np.isnan(gaps))
+
+
+def test_where_columns_are_never_seen_together_the_net_is_not_trusted():
+    random_state = np.random.RandomState(0)
+    X = random_state.normal(size=(200, 1)) + 0.3 * random_state.normal(size=(200, 4))
+    X[::2, 0] = X[1::2, 1] = np.nan
+    assert quick().fit(X).is_linear_
+    assert has_columns_apart(X)
+    assert not has_columns_apart(X[:30])  # may be chance
+    assert not has_columns_apart(GAPS)
 
 
 @pytest.mark.parametrize("make", [AutoencoderTransformer, VariationalAutoencoder])

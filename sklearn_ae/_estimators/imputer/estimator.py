@@ -144,7 +144,8 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     either half of these rows chooses the one that is judged in the other half. If the gain over
     the linear model may be chance (a paired t test, p > 0.05), the share is 0. The linear model is
     chosen alike: the mean, a normal distribution of up to 24 factors, or one of any covariance. All
-    are judged by gaps like those of the data: rows hide what other rows miss, if any does.
+    are judged by gaps like those of the data: rows hide what other rows miss, if any does. If two
+    columns are never seen together, there is nothing to judge by, and the share is 0.
 
     Values further than 30 interquartile ranges from the median of their column are taken for the
     last one that is not, if they are rarer than one in 200: a wrong unit in one row moves nothing.
@@ -152,8 +153,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     In training each row hides 5 to 85 % of its entries, or what another row of the batch misses.
     Whether an entry is missing may depend on what is observed, but must not depend on its value.
 
-    Filling again what has been filled makes it worse: the net has learned to fill from what was
-    observed. One pass is all there is.
+    Filling again what has been filled makes it worse: one pass is all there is.
 
     One filling looks as if the values had been there. An analysis that takes it for data finds
     intervals too narrow and correlations too strong. With a variational autoencoder inside,

@@ -15,7 +15,15 @@ from .autoencoders import is_variational, widened
 from .draws import noise_variance_of
 from .fit import recipe_for_gaps, train_with_gaps
 from .learned import Learned
-from .linear import N_JUDGED, by_parts, fit_linear, refit_linear, repeated
+from .linear import (
+    LINEAR_ROWS,
+    N_JUDGED,
+    by_parts,
+    fit_linear,
+    has_columns_apart,
+    refit_linear,
+    repeated,
+)
 from .mixture import SIGNIFICANCE
 
 N_SPREAD = 20  # draws for each row that is judged
@@ -69,20 +77,31 @@ def learn(autoencoder, X, columns, linear_base, max_steps, verbose, seed, tasks=
     judged = slice(None) if index is None else index
     if is_variational(autoencoder):
         learned.noise = noise_variance_of(autoencoder, taken[judged])
-    judge(learned, X[judged], linear_base, seed)
+    judge(learned, X[judged], linear_base, has_columns_apart(X[:LINEAR_ROWS]), seed)
     if not corrects:  # what corrects it has learned to correct this one
         learned.linear = refit_linear(Z.astype(float), linear)
     return learned
 
 
-def judge(learned, X, linear_base, seed):
-    """See on rows held out which share the autoencoder deserves, and how far off fillings are."""
+def judge(learned, X, linear_base, is_blind, seed):
+    """See on rows held out which share the autoencoder deserves, and how far off fillings are.
+
+    Parameters
+    ----------
+    learned : Learned
+        What is told of it is written there.
+    X : ndarray of shape (n_judged, n_features)
+    linear_base : "auto" or bool
+    is_blind : bool
+        Whether X cannot show how some columns are filled from others.
+    seed : int
+    """
     mixture = learned.mixture(X.dtype)
     judgement = mixture.judge(X, seed + 1)
     learned.share, p_value = judgement.choose()
     if linear_base is False:
         learned.share = 1.0
-    elif p_value > SIGNIFICANCE:
+    elif p_value > SIGNIFICANCE or (is_blind and linear_base is not True):
         learned.share = 0.0
     learned.validation_error = judgement.error_of_columns(learned.share) * learned.columns.scale
     if learned.noise is not None:

@@ -26,6 +26,7 @@ FACTORS_GAIN = 0.15  # significance over the mean: 0.05 gives up factors that te
 COVARIANCE_GAIN = 0.05  # over the factors
 FEWEST_ROWS = 5  # of fewer, no test says anything
 BORROWED = 0.5  # what is right for some gaps is for others, and few columns may have any
+FEW_TOGETHER = 10  # rows that two columns would be seen together in by chance
 MOST_FEATURES = 1000  # that such a model is tried for
 N_JUDGED = 500  # rows that are judged by at least: the same ones with other gaps if need be
 
@@ -174,3 +175,19 @@ def hide(X, seed, n_rows=N_JUDGED, borrowed=1.0):
 def repeated(X, n_rows):
     """Return the rows of X as often as it takes until there are so many."""
     return np.tile(X, (ceil(n_rows / len(X)), 1))
+
+
+def has_columns_apart(X):
+    """Whether two columns are never seen together, and that is no chance.
+
+    What a net says of one that is missing from the other one has been neither learned nor judged.
+    A linear model at least knows what both have in common with others.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    """
+    seen = (~np.isnan(X)).astype(np.float32)
+    share = seen.mean(axis=0)
+    expected = len(X) * np.outer(share, share)
+    return bool((expected[seen.T @ seen == 0] > FEW_TOGETHER).any())
