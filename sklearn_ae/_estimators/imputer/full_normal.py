@@ -11,6 +11,7 @@ FEW_FEATURES = 64  # up to so many, the systems of many rows are solved at a tim
 BATCH_SIZE = 512  # rows whose systems are in memory then
 FEW_PAIRS = 5  # rows that two columns have been seen together in, as the prior believes
 LEAST_NOISE = 3e-3  # added to each variance, so that no column is certain
+EM_ROWS = 5000  # more change few covariances
 EM_FEATURES = 100  # beyond, expectation and maximisation would take longer than it is worth
 
 
@@ -28,8 +29,7 @@ class FullNormal(nn.Module):
         Positive definite.
     """
 
-    own = None  # what it was before it was mixed
-    share = 1.0
+    parts = None  # what has been mixed, and in which share
 
     def __init__(self, mean, covariance):
         super().__init__()
@@ -81,7 +81,7 @@ class FullNormal(nn.Module):
         """
         covariance = prior.covariance + share * (self.covariance - prior.covariance)
         mixed = FullNormal(self.mean.numpy(), covariance.numpy())
-        mixed.own, mixed.prior, mixed.share = self, prior, share
+        mixed.parts = self, prior, share
         return mixed
 
     def copy(self, dtype):
@@ -145,6 +145,7 @@ def fit_full_normal(X, prior, max_iter=3, start=None):
     JRSS B 39.
     """
     has_few = X.shape[1] <= EM_FEATURES
+    X = X[:EM_ROWS] if has_few else X
     ridge = LEAST_NOISE * np.eye(X.shape[1])
     if start is not None and has_few:
         mean, covariance = start.mean.numpy(), start.covariance.numpy()

@@ -21,9 +21,9 @@ RANK_ITER = 10
 LINEAR_ROWS = 10_000  # rows that it is fitted to, at most
 LINEAR_ITER = 20
 REFIT_ITER = 5
-SHARES = (0.5, 0.8, 0.97)  # of all covariances, the rest being those of few factors
+SHARES = (0.5, 0.8, 0.95, 1.0)  # of all covariances, the rest being those of few factors
 FACTORS_GAIN = 0.15  # significance over the mean: 0.05 gives up factors that ten rows have
-COVARIANCE_GAIN = 0.05  # over the factors
+COVARIANCE_GAIN = 0.1  # over the factors
 FEWEST_ROWS = 5  # of fewer, no test says anything
 BORROWED = 0.5  # what is right for some gaps is for others, and few columns may have any
 FEW_TOGETHER = 10  # rows that two columns would be seen together in by chance
@@ -69,8 +69,9 @@ def refit_linear(X, start):
     """Return a linear model of rows, where the iteration starts at one of fewer rows or others."""
     X = X[:LINEAR_ROWS]
     if isinstance(start, FullNormal):
-        prior = refit_linear(X, start.prior)
-        return fit_full_normal(X, prior, 1, start.own).mixed(prior, start.share)
+        own, prior, share = start.parts
+        prior = refit_linear(X, prior)
+        return fit_full_normal(X, prior, start=own).mixed(prior, share)
     return fit_low_rank_normal(X, start.rank, REFIT_ITER, start=_fitting(start, X))
 
 
