@@ -142,7 +142,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     A seventh or so of the rows is held out (`validation_fraction`). What is hidden of them decides
     when the learning rate falls, which weights are the best, and the share of the autoencoder:
     either half of these rows chooses the one that is judged in the other half. If the gain over
-    the linear model may be chance (a paired t test, p > 0.1), the share is 0. The linear model is
+    the linear model may be chance (a paired t test, p > 0.05), the share is 0. The linear model is
     chosen alike: the mean, a normal distribution of up to 24 factors, or one of any covariance. All
     are judged by gaps like those of the data: rows hide what other rows miss, if any does. If two
     columns are never seen together, there is nothing to judge by, and the share is 0.

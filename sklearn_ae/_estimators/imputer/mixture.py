@@ -13,7 +13,7 @@ from .draws import in_equal_batches, posterior_of, row_seeds
 from .linear import by_parts, chance, hide
 
 SHARES = np.linspace(0, 1, 21)  # of the autoencoder, of which the best is taken
-SIGNIFICANCE = 0.1  # of a gain over the linear model, in rows that the share was not chosen by
+SIGNIFICANCE = 0.05  # of a gain over the linear model, in rows that the share was not chosen by
 HARDLY = 0.25  # standard errors between shares that are as good
 TO_CENTRE = 0.05  # how far a linear model is drawn into the support, where links are finite
 DRAWS_AT_A_TIME = 128  # rows
