@@ -40,8 +40,8 @@ X_holes = np.where(missing, np.nan, X)
 # %%
 # Four ways to fill it
 # --------------------
-# The one called "linear model" is the imputer stopped after one step: the conditional mean of a
-# normal distribution of low rank, which the autoencoder is mixed with.
+# The one called "linear model" is the imputer stopped after one step: little more than the
+# conditional mean of a normal distribution, which the autoencoder is mixed with.
 
 imputers = {
     "mean": SimpleImputer(),

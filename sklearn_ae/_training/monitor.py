@@ -7,6 +7,7 @@ from scipy.special import stdtr
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
+TYPICAL_EPOCHS = 12  # of a training whose learning rate falls when held-out rows say so
 MAX_RESTARTS = 5  # times the learning rate is halved before a diverging fit gives up
 
 
@@ -207,7 +208,10 @@ class FallingMonitor(Monitor):
         self.finished_ = n_taken >= self.schedule.n_steps or self.n_sound_ == self.max_epochs
 
     def n_left(self, n_done, n_most):
-        """Return how many epochs are to come, unless the learning rate falls before it has to.
+        """Return an estimate of how many epochs are to come.
+
+        When the learning rate falls, that is known. Before, held-out rows decide when, and the
+        training has about as long to go as it has lasted.
 
         Parameters
         ----------
@@ -216,7 +220,10 @@ class FallingMonitor(Monitor):
             Of epochs, in the whole training.
         """
         share = self.schedule.n_steps / self.schedule.max_steps
-        return max(math.ceil(share * n_most) - n_done, 0)
+        left = max(math.ceil(share * n_most) - n_done, 0)
+        if not self.has_held_out_ or share < 1:
+            return left
+        return min(max(n_done, TYPICAL_EPOCHS - n_done), left)
 
 
 class Diverged(RuntimeError):

@@ -61,6 +61,31 @@ def test_half_of_the_rows_hide_what_another_row_misses():
     assert borrowed.float().mean().item() == pytest.approx(0.5, abs=0.1)
 
 
+def test_all_rows_hide_what_others_miss_if_asked_to():
+    x = torch.zeros(100, 30)
+    x[:3, 10:20] = NAN
+    hidden = HideEntries(borrowed=1.0)(x, generator()).isnan()
+    assert hidden[:, 10:20].all()
+    assert not hidden[:, :10].any()
+    assert not hidden[:, 20:].any()
+
+
+def test_gaps_on_gaps_leave_half_of_what_is_usually_seen():
+    x = torch.where(torch.rand(400, 20, generator=generator()) < 0.8, NAN, 0.0)
+    x = x[~x.isnan().all(dim=1)]
+    n_seen = (~x.isnan()).sum(dim=1)
+    left = (~HideEntries(borrowed=1.0)(x, generator()).isnan()).sum(dim=1)
+    assert (left >= 1).all()
+    assert (left < n_seen).float().mean() > 0.5
+
+
+def test_rows_of_one_value_keep_it():
+    x = torch.full((50, 5), NAN)
+    x[torch.arange(50), torch.arange(50) % 5] = 1.0
+    hidden = HideEntries(borrowed=1.0)(x, generator()).isnan()
+    assert torch.equal(hidden, x.isnan())
+
+
 def test_hiding_leaves_the_rows_themselves_as_they_were():
     x = torch.rand(20, 5, generator=generator())
     before = x.clone()

@@ -25,6 +25,7 @@ from sklearn_ae import (
     VariationalAutoencoder,
 )
 from sklearn_ae._estimators.imputer.columns import Columns
+from sklearn_ae._estimators.imputer.linear import has_columns_apart
 from sklearn_ae.architectures import MLP, Convolutional
 from sklearn_ae.losses import SquaredError
 
@@ -301,6 +302,16 @@ def test_rows_of_one_observed_value_are_filled_with_means():
     assert rmse(filled, X, np.isnan(gaps)) < 1.03 * rmse(means, X, np.isnan(gaps))
 
 
+def test_where_columns_are_never_seen_together_the_net_is_not_trusted():
+    random_state = np.random.RandomState(0)
+    X = random_state.normal(size=(200, 1)) + 0.3 * random_state.normal(size=(200, 4))
+    X[::2, 0] = X[1::2, 1] = np.nan
+    assert quick().fit(X).is_linear_
+    assert has_columns_apart(X)
+    assert not has_columns_apart(X[:30])  # may be chance
+    assert not has_columns_apart(GAPS)
+
+
 @pytest.mark.parametrize("make", [AutoencoderTransformer, VariationalAutoencoder])
 @pytest.mark.parametrize(
     ("loss", "scale", "largest"), [("log_loss", 16, 1), ("poisson", 1, np.inf)]
@@ -411,7 +422,7 @@ def test_nine_of_ten_values_lie_between_the_quantiles_of_linear_data():
 
 def test_the_fewer_values_are_observed_the_less_sure_imputations_are(sampling):
     X = np.tile(IRIS[[100]], (3, 1))
-    X[0, :1] = X[1, :2] = X[2, :4] = np.nan
+    X[0, :1] = X[1, [0, 2]] = X[2, :4] = np.nan
     spread = np.std(sampling.sample(X, 500, random_state=0), axis=0)[:, 0]
     assert spread[0] < spread[1] < spread[2]
 

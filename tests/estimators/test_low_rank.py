@@ -48,6 +48,13 @@ def test_row_of_which_nothing_is_observed_is_filled_with_the_mean():
     np.testing.assert_allclose(filled_by(model, np.full((1, 4), np.nan))[0], mean)
 
 
+def test_covariance_is_that_of_factors_and_noise():
+    loadings = np.random.RandomState(0).normal(size=(5, 2))
+    model = LowRankNormal(np.zeros(5), 3.0, loadings, 0.3)
+    expected = 9 * (loadings @ loadings.T + 0.3 * np.eye(5))
+    np.testing.assert_allclose(model.covariance, expected)
+
+
 def test_without_gaps_the_factors_span_the_subspace_of_pca():
     X = load_digits().data[:500]
     model = fit_low_rank_normal(X, 3, max_iter=500, tol=1e-9)

@@ -72,7 +72,10 @@ KINDS = {
     "steps": lambda: quick(GeodesicAutoencoder, max_steps=330, batch_size=64),
     "imputer": lambda: AutoencoderImputer(quick(), max_steps=170, random_state=0),
     "falling learning rate": lambda: AutoencoderImputer(
-        quick(learning_rate_init=1e-6), linear_base=False, max_steps=1000, random_state=0
+        quick(n_components=1, hidden_layer_sizes=(2,), learning_rate_init=3e-2),
+        linear_base=False,
+        max_steps=1000,
+        random_state=0,
     ),
     "detector": lambda: AutoencoderOutlierDetector(quick(), random_state=0),
     "pipeline": lambda: make_pipeline(StandardScaler(), quick()),

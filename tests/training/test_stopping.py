@@ -8,7 +8,8 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_ae import AutoencoderTransformer
-from sklearn_ae._training.monitor import Monitor
+from sklearn_ae._training.monitor import FallingMonitor, Monitor
+from sklearn_ae._training.step import Trapezoid
 
 X = load_iris().data
 
@@ -329,3 +330,14 @@ def test_remaining_time_of_a_training_of_fixed_length_is_exact(n_done, n_left):
     monitor = Monitor(n_iter_no_change=100)
     monitor.finished_ = False
     assert monitor.n_left(n_done, 100) == n_left
+
+
+def test_remaining_time_is_known_when_the_learning_rate_falls_and_as_long_as_so_far_before():
+    schedule = Trapezoid(1200)
+    monitor = FallingMonitor(schedule)
+    monitor.has_held_out_ = False
+    assert monitor.n_left(4, 24) == 20  # nothing ends it earlier
+    monitor.has_held_out_ = True
+    assert [monitor.n_left(n_done, 24) for n_done in (1, 4, 8, 20)] == [11, 8, 8, 4]
+    schedule.fall_from(500)
+    assert monitor.n_left(10, 24) == 5

@@ -73,9 +73,9 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     keep_empty_features : bool, default=False
         Whether columns without any value in `fit` are kept and filled with 0, instead of dropped.
     linear_base : {"auto"} or bool, default="auto"
-        Whether there is a linear model, the conditional means of a normal distribution of low rank,
-        besides the autoencoder. "auto" mixes both, True lets the autoencoder learn to correct the
-        linear model, False leaves it out. A variational autoencoder corrects no other model.
+        Whether there is a linear model, the conditional means of a normal distribution, besides the
+        autoencoder. "auto" mixes both, True lets the autoencoder learn to correct a linear model of
+        low rank, False leaves it out. A variational autoencoder corrects no other model.
     sample_posterior : bool, default=False
         Whether `transform` fills gaps with values drawn from their distribution given the observed
         ones, instead of its mean. It needs a variational autoencoder. The same X gets the same
@@ -89,7 +89,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Columns whose fillings are rounded: a mask, indices or names. "observed" are those in which
         `fit` saw integers only.
     max_steps : int or "auto", default="auto"
-        Steps of the optimizer, at most. "auto" is 2000, and 600 above 200 features. Hidden entries
+        Steps of the optimizer, at most. "auto" is 1200, and 600 above 200 features. Hidden entries
         of rows held out decide when to stop.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, order, held-out rows and what is hidden. The same int gives the same bytes on
@@ -113,7 +113,7 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         is observed, without values that are far off and rare; the scale is at least a tenth of the
         range.
     rank_ : int
-        Of the linear model. With 0 it is the mean of each column.
+        Of the linear model. 0 is the mean of each column, the number of columns any covariance.
     n_steps_ : int
         Steps of the optimizer that were taken.
     noise_variance_ : ndarray of shape (n_features_in_,) or None
@@ -142,18 +142,18 @@ class AutoencoderImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     A seventh or so of the rows is held out (`validation_fraction`). What is hidden of them decides
     when the learning rate falls, which weights are the best, and the share of the autoencoder:
     either half of these rows chooses the one that is judged in the other half. If the gain over
-    the linear model is not above one standard error (a paired t test, p < 0.15), the share is 0.
-    The rank of the linear model is chosen alike, and may be 0.
+    the linear model may be chance (a paired t test, p > 0.05), the share is 0. The linear model is
+    chosen alike: the mean, a normal distribution of up to 24 factors, or one of any covariance. All
+    are judged by gaps like those of the data: rows hide what other rows miss, if any does. If two
+    columns are never seen together, there is nothing to judge by, and the share is 0.
 
     Values further than 30 interquartile ranges from the median of their column are taken for the
     last one that is not, if they are rarer than one in 200: a wrong unit in one row moves nothing.
 
-    In training each row hides 5 to 85 % of its entries, or what another row of the batch misses,
-    so that the net meets the patterns of gaps of the data. Whether an entry is missing may depend
-    on what is observed, but must not depend on the missing value itself.
+    In training each row hides 5 to 85 % of its entries, or what another row of the batch misses.
+    Whether an entry is missing may depend on what is observed, but must not depend on its value.
 
-    Filling again what has been filled makes it worse: the net has learned to fill from what was
-    observed. One pass is all there is.
+    Filling again what has been filled makes it worse: one pass is all there is.
 
     One filling looks as if the values had been there. An analysis that takes it for data finds
     intervals too narrow and correlations too strong. With a variational autoencoder inside,

@@ -70,30 +70,49 @@ class EncoderWithGaps(nn.Module):
 class HideEntries:
     """A corruption that hides entries, so that a net learns to fill them.
 
-    Half of the rows lose a share of their entries that is drawn anew for each, between 5 and 85 %;
-    the other half what another row has lost, if that has any gaps.
+    Half of the rows lose what another row that has gaps has lost, if there is one; the other half
+    a share of their entries that is drawn anew for each, between 5 and 85 %.
+
+    Gaps on top of gaps may leave less than any row of the data has. At random, entries come back
+    until there are half as many as the row has, or as the other row has if these are fewer.
 
     Parameters
     ----------
     first : callable or None, default=None
         A corruption that comes before.
+    borrowed : float, default=0.5
+        Share of the rows that lose what another row has lost.
     """
 
-    def __init__(self, first=None):
+    def __init__(self, first=None, borrowed=0.5):
         self.first = first
+        self.borrowed = borrowed
 
     def __call__(self, x, generator):
         """Return a copy of x with NaN at what is hidden."""
         n_rows = len(x)
         share = torch.empty_like(x[:, :1]).uniform_(0.05, 0.85, generator=generator)
-        hidden = torch.empty_like(x).uniform_(generator=generator) < share
-        other = torch.randint(n_rows, (n_rows,), generator=generator, device=x.device)
-        gaps = x.isnan()
-        drawn = torch.empty_like(share).uniform_(generator=generator) < 0.5
-        borrowing = drawn & gaps[other].any(dim=1, keepdim=True)
-        hidden = torch.where(borrowing, gaps[other], hidden)
+        drawn = torch.empty_like(x).uniform_(generator=generator)
+        hidden, gaps = drawn < share, x.isnan()
+        lenders = gaps.any(dim=1).nonzero()[:, 0]
+        if len(lenders):
+            at = torch.randint(len(lenders), (n_rows,), generator=generator, device=x.device)
+            other = gaps[lenders[at]]
+            borrowing = torch.empty_like(share).uniform_(generator=generator) < self.borrowed
+            hidden = torch.where(borrowing, other & ~self._put_back(gaps, other, drawn), hidden)
         seen = x if self.first is None else self.first(x, generator)
         return seen.masked_fill(hidden | gaps, torch.nan)
+
+    def _put_back(self, gaps, other, drawn):
+        """Return which entries of rows are not hidden after all, so that enough are left."""
+        n_seen = torch.minimum((~gaps).sum(dim=1), (~other).sum(dim=1))
+        n_back = (n_seen + 1) // 2 - (~(gaps | other)).sum(dim=1)
+        back = torch.zeros_like(gaps)
+        rows = (n_back > 0).nonzero()[:, 0]
+        if len(rows):
+            order = drawn[rows].masked_fill(gaps[rows] | ~other[rows], torch.inf).argsort(dim=1)
+            back[rows] = order.argsort(dim=1) < n_back[rows, None]
+        return back
 
 
 class ObservedLoss:

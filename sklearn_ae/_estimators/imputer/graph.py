@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from .autoencoders import is_variational
+from .full_normal import FullNormal
 from .mixture import TO_CENTRE
 
 
@@ -32,7 +33,8 @@ class ImputerGraph(nn.Module):
                 "have, and the search for the likeliest of them has no fixed number of steps, "
                 "which ONNX needs. Fit with AutoencoderTransformer to export the imputer."
             )
-        self.linear = LinearGraph(learned.linear)
+        is_full = isinstance(learned.linear, FullNormal)
+        self.linear = (FullGraph if is_full else LinearGraph)(learned.linear)
         self.own = learned.own.module_ if self.share else None
         self.corrects = learned.corrects
         self.loss = learned.mixture().loss
@@ -114,11 +116,32 @@ class LinearGraph(nn.Module):
         return self.mean + z @ self.loadings.T * self.scale
 
 
+class FullGraph(nn.Module):
+    """The conditional means of `FullNormal`.
+
+    Parameters
+    ----------
+    linear : FullNormal
+    """
+
+    def __init__(self, linear):
+        super().__init__()
+        self.register_buffer("mean", linear.mean)
+        self.register_buffer("precision", linear.precision)
+        self.register_buffer("identity", torch.eye(linear.rank, dtype=linear.mean.dtype))
+
+    def forward(self, x, gaps):
+        """Return the rows with means in their gaps."""
+        along = torch.where(gaps, 0.0, x - self.mean) @ self.precision
+        systems = torch.where(gaps[:, :, None] & gaps[:, None], self.precision, self.identity)
+        apart = solve(systems, torch.where(gaps, along, 0.0))
+        return torch.where(gaps, self.mean - apart, x)
+
+
 def solve(matrices, vectors):
     """Return the solutions of positive definite systems, by Gauss and Jordan's elimination.
 
-    There is no Cholesky decomposition in ONNX. Positive definite systems need no pivots, and these
-    are small.
+    There is no Cholesky decomposition in ONNX. Positive definite systems need no pivots.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from ..._base import BaseAutoencoder
 from ..._training.loader import as_tensor
 from .autoencoders import is_variational
 from .columns import Columns
+from .full_normal import FullNormal
 from .low_rank import LowRankNormal
 from .mixture import Mixture
 
@@ -19,7 +20,7 @@ class Learned:
     """What an imputer has learned. ``share`` is that of the autoencoder, 0 if it is not needed."""
 
     columns: Columns
-    linear: LowRankNormal
+    linear: LowRankNormal | FullNormal
     own: object
     corrects: bool
     loss: object
@@ -32,8 +33,9 @@ class Learned:
 
     def mixture(self, dtype=np.float64):
         """Return what fills rows of a dtype."""
-        linear = self.linear.copy(as_tensor(np.empty(0, dtype)).dtype)
-        noise = self.noise
+        linear, noise = self.linear, self.noise
+        if dtype != np.float64:
+            linear = linear.copy(as_tensor(np.empty(0, dtype)).dtype)
         return Mixture(self.columns, linear, self.own, self.corrects, self.loss, noise, self.seed)
 
     def attributes(self):
@@ -44,7 +46,7 @@ class Learned:
             "autoencoders_": {name: self.own} if kept else {},
             "shares_": {name: self.share},
             "is_linear_": self.share == 0,
-            "rank_": self.linear.loadings.shape[1],
+            "rank_": self.linear.rank,
             "center_": columns.center,
             "scale_": columns.scale,
             "noise_variance_": None if self.noise is None else self.noise * columns.scale**2,
@@ -104,9 +106,14 @@ class Learned:
         _check(own is not None or share == 0, "there is no autoencoder")
         parts = {
             "columns": Columns(**columns),
-            "linear": LowRankNormal.from_state(state["linear"], n_features),
+            "linear": _linear_of(state["linear"], n_features),
         }
         return cls(own=own, **state | parts)
+
+
+def _linear_of(state, n_features):
+    is_full = isinstance(state, dict) and "covariance" in state
+    return (FullNormal if is_full else LowRankNormal).from_state(state, n_features)
 
 
 def _only_one(autoencoders, n_features):

@@ -8,21 +8,22 @@ from sklearn.base import clone
 from ..._base import fitted_with, recipe_of
 from ..._training.build import Trained
 from ..._training.fit import split
-from ..._training.loader import Rows
+from ..._training.loader import Rows, as_tensor
 from ..._training.tasks import EpochTasks
 from ...losses import loss_of
 from .autoencoders import is_variational, widened
 from .draws import noise_variance_of
-from .fit import (
+from .fit import recipe_for_gaps, train_with_gaps
+from .learned import Learned
+from .linear import (
+    LINEAR_ROWS,
     N_JUDGED,
     by_parts,
     fit_linear,
-    recipe_for_gaps,
+    has_columns_apart,
     refit_linear,
     repeated,
-    train_with_gaps,
 )
-from .learned import Learned
 from .mixture import SIGNIFICANCE
 
 N_SPREAD = 20  # draws for each row that is judged
@@ -52,7 +53,7 @@ def learn(autoencoder, X, columns, linear_base, max_steps, verbose, seed, tasks=
     recipe, Z = recipe_of(autoencoder), columns.standardise(X)
     corrects = linear_base is True
     rows, held_out = split(recipe, Z, None, seed)
-    linear = fit_linear(Z, rows, held_out, seed)
+    linear = fit_linear(rows, held_out, seed, few_factors=corrects)
     learned = Learned(columns, linear, None, corrects, autoencoder.loss, seed)
     has_link = hasattr(loss_of(autoencoder.loss), "link")
     taken = X if has_link else Z  # a loss with a link has units of its own
@@ -64,7 +65,7 @@ def learn(autoencoder, X, columns, linear_base, max_steps, verbose, seed, tasks=
     recipe = replace(recipe, verbose=verbose or recipe.verbose)
     if tasks is not None:
         tasks.describe(learned, autoencoder, recipe)
-    base = learned.mixture(X.dtype).linear if corrects else None
+    base = linear.copy(as_tensor(X).dtype) if corrects else None
     own_held_out = None
     if held_out is not None:  # a few rows with one pattern of gaps each say little
         own_held_out = Rows(repeated(taken[held_out.index], N_JUDGED), None)
@@ -76,21 +77,31 @@ def learn(autoencoder, X, columns, linear_base, max_steps, verbose, seed, tasks=
     judged = slice(None) if index is None else index
     if is_variational(autoencoder):
         learned.noise = noise_variance_of(autoencoder, taken[judged])
-    judge(learned, X[judged], linear_base, seed)
+    judge(learned, X[judged], linear_base, has_columns_apart(X[:LINEAR_ROWS]), seed)
     if not corrects:  # what corrects it has learned to correct this one
-        rank = linear.loadings.shape[1]
-        learned.linear = refit_linear(Z.astype(float), learned.linear, rank)
+        learned.linear = refit_linear(Z.astype(float), linear)
     return learned
 
 
-def judge(learned, X, linear_base, seed):
-    """See on rows held out which share the autoencoder deserves, and how far off fillings are."""
+def judge(learned, X, linear_base, is_blind, seed):
+    """See on rows held out which share the autoencoder deserves, and how far off fillings are.
+
+    Parameters
+    ----------
+    learned : Learned
+        What is told of it is written there.
+    X : ndarray of shape (n_judged, n_features)
+    linear_base : "auto" or bool
+    is_blind : bool
+        Whether X cannot show how some columns are filled from others.
+    seed : int
+    """
     mixture = learned.mixture(X.dtype)
     judgement = mixture.judge(X, seed + 1)
     learned.share, p_value = judgement.choose()
     if linear_base is False:
         learned.share = 1.0
-    elif p_value > SIGNIFICANCE:
+    elif p_value > SIGNIFICANCE or (is_blind and linear_base is not True):
         learned.share = 0.0
     learned.validation_error = judgement.error_of_columns(learned.share) * learned.columns.scale
     if learned.noise is not None:

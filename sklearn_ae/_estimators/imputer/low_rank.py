@@ -33,6 +33,17 @@ class LowRankNormal(nn.Module):
             self.register_buffer(name, torch.tensor(value))
         self.noise = noise
 
+    @property
+    def rank(self):
+        """Number of factors."""
+        return self.loadings.shape[1]
+
+    @property
+    def covariance(self):
+        """Of what the distribution draws, shape (n_features, n_features)."""
+        explained = self.loadings @ self.loadings.T
+        return self.scale**2 * (explained + self.noise * torch.eye(len(self.mean)).to(explained))
+
     @torch.no_grad()
     def forward(self, x):
         """Return the conditional means of all entries, shape (n_rows, n_features).

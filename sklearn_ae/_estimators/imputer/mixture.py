@@ -4,20 +4,17 @@ from math import sqrt
 
 import numpy as np
 import torch
-from scipy.special import stdtr
 
 from ..._training.module import reconstructions
 from ...losses import loss_of
 from ..variational.evidence import standard_normal_draws
 from .autoencoders import is_variational
 from .draws import in_equal_batches, posterior_of, row_seeds
-from .fit import by_parts, hide
+from .linear import by_parts, chance, hide
 
 SHARES = np.linspace(0, 1, 21)  # of the autoencoder, of which the best is taken
-# Of a gain over the linear model, in rows that the share was not chosen by: one standard error. On
-# tables of 25 to 500 rows, gains below it were real and those above it were as often losses.
-SIGNIFICANCE = 0.15
-FEWEST_ROWS = 5  # of fewer, no test says anything
+SIGNIFICANCE = 0.05  # of a gain over the linear model, in rows that the share was not chosen by
+HARDLY = 0.25  # standard errors between shares that are as good
 TO_CENTRE = 0.05  # how far a linear model is drawn into the support, where links are finite
 DRAWS_AT_A_TIME = 128  # rows
 
@@ -32,7 +29,7 @@ class Mixture:
     Parameters
     ----------
     columns : Columns
-    linear : LowRankNormal
+    linear : LowRankNormal or FullNormal
         Of standardised rows.
     own : estimator or None
         An autoencoder trained on rows with gaps, standardised ones unless its loss has a link.
@@ -206,7 +203,8 @@ class Judgement:
         """Return the share of the autoencoder, and how likely chance alone made it better.
 
         Half of the rows choose a share, and its gain over the linear model is measured in the other
-        half; and the other way round. A one-sided paired t test over all rows.
+        half; and the other way round. A one-sided paired t test over all rows. Of shares that can
+        hardly be told apart, the smallest is chosen.
 
         Returns
         -------
@@ -217,13 +215,9 @@ class Judgement:
         n_rows = self.shape[0]
         by_row = np.array([np.bincount(self.row, e, n_rows) for e in self.errors])
         half = np.arange(n_rows) % 2
-        best = [by_row[:, half == part].sum(axis=1).argmin() for part in (1, 0)]
-        gains = by_row[0] - np.where(half == 0, by_row[best[0]], by_row[best[1]])
-        share = float(np.mean(SHARES[best]))
-        if n_rows < FEWEST_ROWS or gains.std() == 0:
-            return share, 1.0
-        t = gains.mean() / (gains.std(ddof=1) / sqrt(n_rows))
-        return share, float(stdtr(n_rows - 1, -t))
+        chosen = [smallest_of_the_best(by_row[:, half == part]) for part in (1, 0)]
+        gains = by_row[0] - np.where(half == 0, by_row[chosen[0]], by_row[chosen[1]])
+        return float(np.mean(SHARES[chosen])), chance(gains)
 
     def error(self, share):
         """Return the mean squared error with a share."""
@@ -238,3 +232,15 @@ class Judgement:
 
     def _at(self, share):
         return self.errors[round(share * (len(SHARES) - 1))]
+
+
+def smallest_of_the_best(errors):
+    """Return the first share that is worse than the best by a quarter of a standard error at most.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (n_shares, n_rows)
+    """
+    apart = errors - errors[errors.sum(axis=1).argmin()]
+    tolerances = HARDLY * apart.std(axis=1) * sqrt(apart.shape[1])
+    return int(np.argmax(apart.sum(axis=1) <= tolerances))
