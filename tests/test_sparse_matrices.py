@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import h5py
 import numpy as np
 import pytest
 from scipy import sparse
@@ -89,6 +90,34 @@ def test_a_sparse_partial_fit_is_the_dense_one(kind):
 def test_other_formats_are_converted(kind):
     fitted = AutoencoderTransformer(3, **QUICK).fit(X)
     np.testing.assert_allclose(fitted.transform(kind(X)), fitted.transform(X), atol=1e-5)
+
+
+class Backed:
+    """A sparse data set of AnnData, as far as there is one without AnnData."""
+
+    format = "csc"
+
+    def to_memory(self):
+        return sparse.csc_matrix(X)
+
+
+def group_in_a_file(kind, path):
+    """Return a matrix as AnnData writes it to a file."""
+    group = h5py.File(path / "adata.h5ad", "w").create_group("X")
+    for name in ("data", "indices", "indptr"):
+        group[name] = getattr(kind(X), name)
+    group.attrs["encoding-type"] = f"{kind(X).format}_matrix"
+    group.attrs["shape"] = X.shape
+    return group
+
+
+@pytest.mark.parametrize("kind", ["backed", sparse.csr_matrix, sparse.csc_matrix])
+def test_sparse_matrices_in_files_of_anndata_are_loaded(kind, tmp_path):
+    given = Backed() if kind == "backed" else group_in_a_file(kind, tmp_path)
+    fitted = AutoencoderTransformer(3, **QUICK).fit(given)
+    expected = AutoencoderTransformer(3, **QUICK).fit(X)
+    np.testing.assert_array_equal(fitted.transform(given), expected.transform(X))
+    assert fitted.score(given) == expected.score(X)
 
 
 def test_the_outlier_detector_takes_sparse_rows():
