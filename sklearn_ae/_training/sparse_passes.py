@@ -33,7 +33,8 @@ def passes_over(X, module, both=True):
     if not is_mostly_zeros(X) or module.offset.device.type != "cpu":
         return None
     coders = (module.encoder, module.decoder) if both else (module.encoder,)
-    is_plain = module.has_plain_passes and module.represent is None and module.link is None
+    is_plain = module.has_plain_passes and module.represent is None
+    is_plain = is_plain and not (both and module.link is not None)
     is_known = all(
         type(coder) is LinearPlusNetwork and all(layer.bias is not None for layer in coder.layers)
         for coder in coders

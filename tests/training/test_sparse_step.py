@@ -212,6 +212,14 @@ def test_codes_and_errors_of_sparse_rows_are_those_of_dense_ones(dtype, settings
 
 
 @pytest.mark.usefixtures("all_wide_tables")
+def test_codes_need_no_dense_rows_where_reconstructions_do():
+    module, table = plain(loss=LogLoss(), n_features=2500)[0].eval(), SparseTable(counts(50, 2500))
+    assert passes_over(table, module) is None
+    assert passes_over(table, module, both=False) is not None
+    np.testing.assert_allclose(codes_of(module, table), codes_of(module, table[:]), rtol=1e-9)
+
+
+@pytest.mark.usefixtures("all_wide_tables")
 def test_errors_of_almost_perfect_reconstructions_keep_their_digits():
     axis = np.zeros((2500, 1), np.float32)
     axis[::20] = 1 / np.sqrt(125)
