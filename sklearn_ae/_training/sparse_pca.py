@@ -28,8 +28,7 @@ class Centred:
 
     def product_from_left(self, Q):
         """Return the product of a matrix of shape (n, n_samples) with this one."""
-        Q = Q * self.roots
-        return (self.matrix.T @ Q.T).T - np.outer(Q.sum(axis=1), self.mean)
+        return (self.matrix.T @ (Q * self.roots).T).T - np.outer(Q @ self.roots, self.mean)
 
     def gram(self):
         """Return the products of its rows, shape (n_samples, n_samples)."""
