@@ -26,7 +26,7 @@ from ._state import checked_state, stamped
 from ._summary import summary_of, with_summary
 from ._training.fit import train, train_one_pass
 from ._training.judging import explained_variance, judged
-from ._training.module import in_batches, reconstructions, squared_errors
+from ._training.module import codes_of, in_batches, reconstructions, squared_errors
 from ._training.random import borrowed_global_state
 from ._training.ranks import together
 from ._training.recipe import Recipe
@@ -196,7 +196,7 @@ class BaseAutoencoder(
             In the dtype that the estimator was fitted in; a DataFrame after `set_output`.
         """
         X = self._check(X)
-        return self._apply(self.module_.encode, X, self._n_features_out)
+        return codes_of(self.module_, X, self._n_features_out)
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return the rows of data that codes stand for.

@@ -42,6 +42,7 @@ def checked_rows(estimator, X, reset, *, to_learn=False, dtype=DTYPES):
     in_memory = type(X) is np.ndarray and X.nbytes <= LARGE_FILE  # so a single row is quick
     if in_memory or not get_tags(estimator).input_tags.sparse:
         return checked_data(estimator, X, dtype=dtype, reset=reset)
+    X = loaded_if_sparse(X)
     if in_chunks(X):
         return _checked_chunks(estimator, X, dtype, reset)
     if is_large_file(X):
@@ -51,6 +52,25 @@ def checked_rows(estimator, X, reset, *, to_learn=False, dtype=DTYPES):
         forget_pages(whole, 0, len(whole))
     X = checked_data(estimator, X, dtype=dtype, accept_sparse="csr", reset=reset)
     return SparseTable(X) if sparse.issparse(X) else X
+
+
+def loaded_if_sparse(X):
+    """Return a sparse matrix that AnnData keeps in a file as one in memory; all else as it is.
+
+    Parameters
+    ----------
+    X : object
+        A data set as ``adata.X`` is one in backed mode, or the group of an HDF5 or zarr file.
+    """
+    if hasattr(X, "to_memory") and getattr(X, "format", None) in ("csr", "csc"):
+        return X.to_memory()
+    attributes = getattr(X, "attrs", {})
+    kinds = {"csr_matrix": sparse.csr_array, "csc_matrix": sparse.csc_array}
+    kind = attributes.get("encoding-type") if hasattr(attributes, "get") else None
+    if not isinstance(kind, str) or kind not in kinds or not hasattr(X, "keys"):
+        return X
+    parts = tuple(X[name][:] for name in ("data", "indices", "indptr"))
+    return kinds[kind](parts, shape=tuple(attributes["shape"]))
 
 
 def in_chunks(X):

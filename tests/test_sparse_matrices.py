@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import h5py
 import numpy as np
 import pytest
 from scipy import sparse
@@ -9,6 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 
 from sklearn_ae import (
@@ -22,6 +24,7 @@ from sklearn_ae import (
     SparseAutoencoder,
     VariationalAutoencoder,
 )
+from sklearn_ae._training import sparse_batch
 from sklearn_ae._training.pca import moments, principal_axes
 from sklearn_ae._training.tables import SparseTable
 
@@ -89,6 +92,34 @@ def test_other_formats_are_converted(kind):
     np.testing.assert_allclose(fitted.transform(kind(X)), fitted.transform(X), atol=1e-5)
 
 
+class Backed:
+    """A sparse data set of AnnData, as far as there is one without AnnData."""
+
+    format = "csc"
+
+    def to_memory(self):
+        return sparse.csc_matrix(X)
+
+
+def group_in_a_file(kind, path):
+    """Return a matrix as AnnData writes it to a file."""
+    group = h5py.File(path / "adata.h5ad", "w").create_group("X")
+    for name in ("data", "indices", "indptr"):
+        group[name] = getattr(kind(X), name)
+    group.attrs["encoding-type"] = f"{kind(X).format}_matrix"
+    group.attrs["shape"] = X.shape
+    return group
+
+
+@pytest.mark.parametrize("kind", ["backed", sparse.csr_matrix, sparse.csc_matrix])
+def test_sparse_matrices_in_files_of_anndata_are_loaded(kind, tmp_path):
+    given = Backed() if kind == "backed" else group_in_a_file(kind, tmp_path)
+    fitted = AutoencoderTransformer(3, **QUICK).fit(given)
+    expected = AutoencoderTransformer(3, **QUICK).fit(X)
+    np.testing.assert_array_equal(fitted.transform(given), expected.transform(X))
+    assert fitted.score(given) == expected.score(X)
+
+
 def test_the_outlier_detector_takes_sparse_rows():
     matrix = sparse.csc_array(X)
     from_dense = AutoencoderOutlierDetector(random_state=0).fit(X)
@@ -137,6 +168,67 @@ def test_a_sparse_fit_of_wide_rows_is_the_dense_one(loss):
     from_sparse = AutoencoderTransformer(3, **params).fit(matrix)
     assert from_sparse.is_pca_ == from_dense.is_pca_
     assert_equal(from_dense, from_sparse, matrix.toarray(), matrix)
+
+
+@pytest.fixture
+def all_wide_tables(monkeypatch):
+    """Let tables stay sparse that are too small for that to pay."""
+    monkeypatch.setattr(sparse_batch, "MAX_PREPARED", 0)
+
+
+def never_dense(table, rows):
+    raise AssertionError(f"{rows} were made dense")
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        AutoencoderTransformer(3, hidden_layer_sizes=16, **QUICK),
+        AutoencoderTransformer(3, hidden_layer_sizes=(), batch_size=50, **QUICK),
+        NestedAutoencoder(3, hidden_layer_sizes=16, early_stopping=False, **QUICK),
+    ],
+    ids=repr,
+)
+def test_steps_on_sparse_rows_train_as_those_on_dense_ones_do(estimator, monkeypatch):
+    matrix, weight = counts(200, 2100), np.random.default_rng(0).integers(1, 3, 200)
+    expected = clone(estimator).fit(matrix, sample_weight=weight)
+    codes, score = expected.transform(matrix), expected.score(matrix)
+    monkeypatch.setattr(sparse_batch, "MAX_PREPARED", 0)
+    fitted = clone(estimator).fit(matrix, sample_weight=weight)
+    assert fitted.loss_curve_ == pytest.approx(expected.loss_curve_, rel=1e-4)
+    assert fitted.validation_scores_ == pytest.approx(expected.validation_scores_, abs=1e-4)
+    assert fitted.reconstruction_err_ == pytest.approx(expected.reconstruction_err_, rel=1e-4)
+    assert fitted.score(matrix) == pytest.approx(score, abs=1e-5)
+    np.testing.assert_allclose(fitted.transform(matrix), codes, atol=1e-3 * np.abs(codes).max())
+
+
+@pytest.mark.usefixtures("all_wide_tables")
+def test_no_row_of_a_large_table_of_zeros_is_made_dense(monkeypatch):
+    matrix = counts(200, 2100)
+    monkeypatch.setattr(SparseTable, "__getitem__", never_dense)
+    fitted = AutoencoderTransformer(3, hidden_layer_sizes=16, **QUICK).fit(matrix)
+    fitted.partial_fit(matrix)
+    assert fitted.transform(matrix).shape == (200, 3)
+    assert fitted.score_samples(matrix).shape == (200,)
+
+
+@pytest.mark.usefixtures("all_wide_tables")
+def test_rows_of_a_large_table_may_be_empty_or_equal():
+    matrix = sparse.vstack([sparse.csr_array((5, 2100), dtype=np.float32), counts(200, 2100)] * 2)
+    fitted = AutoencoderTransformer(3, hidden_layer_sizes=16, **QUICK).fit(matrix)
+    codes = fitted.transform(matrix)
+    assert np.isfinite(codes).all()
+    np.testing.assert_allclose(codes[:5], codes[205:210], atol=1e-5)
+
+
+@pytest.mark.usefixtures("all_wide_tables")
+def test_the_score_of_a_large_table_is_r2_of_all_its_values():
+    matrix = counts(1000, 2500)
+    fitted = AutoencoderTransformer(3, hidden_layer_sizes=16, **QUICK).fit(matrix[:200])
+    expected = r2_score(
+        matrix.toarray(), fitted.reconstruct(matrix), multioutput="variance_weighted"
+    )
+    assert fitted.score(matrix) == pytest.approx(expected, abs=1e-6)
 
 
 def test_wide_rows_are_never_all_dense():

@@ -3,7 +3,9 @@
 import numpy as np
 from sklearn.metrics import r2_score
 
+from .loader import Rows
 from .module import reconstructions, runaway_rows, squared_errors
+from .sparse_passes import passes_over
 from .tables import VALUES_AT_A_TIME, Table, pieces_of
 from .world import here
 
@@ -26,6 +28,9 @@ def explained_variance(module, X, multioutput="variance_weighted"):
         X = X[:]
     if not isinstance(X, Table):
         return r2_score(X, reconstructions(module, X), multioutput=multioutput)
+    passes = passes_over(X, module)
+    if passes is not None and multioutput == "variance_weighted":
+        return _explained_by_parts(module, X, passes)
     error = total = apart = np.zeros(X.shape[1])
     centre = module.offset.cpu().double().numpy()
     for rows in X.pieces():
@@ -42,6 +47,18 @@ def explained_variance(module, X, multioutput="variance_weighted"):
     return float(r2) if r2.ndim == 0 else r2
 
 
+def _explained_by_parts(module, X, passes):
+    """Return R² over all columns of a sparse table, whose zeros take part in nothing."""
+    error, total = 0.0, 0.0
+    for _, wrong, apart in passes.errors(Rows(X)):
+        error, total = error + wrong.sum().item(), total + apart.sum().item()
+    off = X.mean() - module.offset.cpu().double().numpy()
+    total -= len(X) * (off @ off)
+    if total <= 0:
+        return float(error == 0)
+    return 1 - error / total
+
+
 def judged(module, X, weight):
     """Return the weighted mean of the squared errors of rows, and what to warn of if any.
 
@@ -56,8 +73,9 @@ def judged(module, X, weight):
     error : float
     warning : str or None
     """
+    parts = pieces_of(X) if passes_over(X, module) is None else (X,)
     total, n_runaway, largest, n_done = 0.0, 0, 0.0, 0
-    for rows in pieces_of(X):
+    for rows in parts:
         errors = squared_errors(module, rows)
         its_weight = np.ones(len(rows)) if weight is None else weight[n_done : n_done + len(rows)]
         total += its_weight @ errors

@@ -9,7 +9,8 @@ from sklearn.utils import gen_batches
 from torch import Tensor, nn
 
 from .device import threads_for
-from .loader import as_tensor
+from .loader import Rows, as_tensor
+from .sparse_passes import passes_over
 from .tables import ROWS_AT_A_TIME, Table, pieces_of, rows_at_a_time
 
 DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
@@ -89,6 +90,12 @@ class AutoencoderModule(nn.Module):
             return False
         can_turn = getattr(self.encoder, "can_turn_output", False)
         return can_turn and getattr(self.decoder, "can_turn_input", False)
+
+    @property
+    def has_plain_passes(self):
+        """Whether rows pass through the coders and nothing else, as they do here."""
+        own, names = AutoencoderModule, ("encode", "decode", "forward")
+        return all(getattr(type(self), name) is getattr(own, name) for name in names)
 
     def encode(self, x):
         """Return the codes of rows of data, shape (n_rows, n_components)."""
@@ -202,20 +209,26 @@ def represented(module, X):
     return X.mapped(represent) if isinstance(X, Table) else represent(X)
 
 
-def codes_of(module, X):
+def codes_of(module, X, n_components=None):
     """Return the codes that a module has for the rows of an array.
 
     Parameters
     ----------
     module : AutoencoderModule
     X : ndarray or Table of shape (n_samples, n_features)
+    n_components : int or None, default=None
+        Width of the codes, where that is known.
 
     Returns
     -------
     codes : ndarray of shape (n_samples, n_components)
     """
-    with torch.no_grad():
-        n_components = module.encode(module.offset[None]).shape[1]
+    passes = passes_over(X, module, both=False)
+    if passes is not None:
+        return passes.codes(Rows(X))
+    if n_components is None:
+        with torch.no_grad():
+            n_components = module.encode(module.offset[None]).shape[1]
     return in_batches(module.encode, X, module, n_components)
 
 
@@ -246,6 +259,10 @@ def squared_errors(module, X):
     -------
     errors : ndarray of shape (n_samples,)
     """
+    passes = passes_over(X, module)
+    if passes is not None:
+        errors = torch.cat([error for _, error, _ in passes.errors(Rows(X))])
+        return errors.numpy().astype(module.dtype)
 
     def errors(x):
         return (module(x).reconstruction - x).square().sum(dim=1)

@@ -11,9 +11,11 @@ from .device import room_for, threads_for
 from .loader import Batches, PreparedRows, Rows, Steps, parts_of
 from .progress import ProgressLines
 from .shared_rows import SharedRows
+from .sparse_batch import SparseRows, is_mostly_zeros
+from .sparse_passes import passes_over
 from .tables import Table
 from .world import here
-from .written_out import recorded_where_possible, says, written_out
+from .written_out import recorded_where_possible, says, written_out, written_out_sparse
 
 
 class AutoencoderNet(NeuralNet):
@@ -114,10 +116,10 @@ class AutoencoderNet(NeuralNet):
         parameters = list(self.get_all_learnable_params())
         self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
 
-    def _choose_path(self):
+    def _choose_path(self, write=written_out):
         """Write the steps out, or say why autograd takes them."""
         self._release()
-        step = written_out(self.module_, self.criterion_, self.optimizer_)
+        step = write(self.module_, self.criterion_, self.optimizer_)
         self.step_, self.why_autograd_ = (None, step) if isinstance(step, str) else (step, None)
         if self.step_ is not None:
             self.step_ = recorded_where_possible(step)
@@ -197,19 +199,30 @@ class AutoencoderNet(NeuralNet):
         """
         self._set_training(False)
         values, error, total = [], 0.0, 0.0
-        for x, weight, *guide in self.get_iterator(rows):
-            x = self._tensor(x)
-            weight = x.new_ones(len(x)) if weight is None else self._tensor(weight)
-            guide = [self._tensor(part) for part in guide]
-            if len(x) == 0:  # all of them are those of other ranks
-                continue
-            value, output = self.criterion_(self.module_, x, weight, *guide)
+        for weight, value, wrong, apart in self._evaluated(rows):
             values.append(weight * value)
-            wrong, apart = self.criterion_.deviations(self.module_, output, x)
             error += weight @ wrong
             total += weight @ apart
         values, error, total = self._of_all_ranks(values, error, total)
         return values, 1 - (error / total).item() if error else 1.0
+
+    def _evaluated(self, rows):
+        """Yield the weights of some rows, their values, and how far off and apart they are."""
+        objective, module = self.criterion_, self.module_
+        passes = passes_over(rows.X, module) if objective.is_error_alone else None
+        if passes is not None and type(rows) is Rows:
+            unit = objective.unit * len(module.offset)
+            for weight, wrong, apart in passes.errors(rows):
+                yield weight, wrong / unit, wrong, apart
+            return
+        for x, weight, *guide in self.get_iterator(rows):
+            if len(x) == 0:  # all of them are those of other ranks
+                continue
+            x = self._tensor(x)
+            weight = x.new_ones(len(x)) if weight is None else self._tensor(weight)
+            guide = [self._tensor(part) for part in guide]
+            value, output = objective(module, x, weight, *guide)
+            yield weight, value, *objective.deviations(module, output, x)
 
     def _of_all_ranks(self, values, error, total):
         """Return what was found of rows, for those of all ranks."""
@@ -261,7 +274,13 @@ class AutoencoderNet(NeuralNet):
 
     def _loop(self, X):
         self._set_training(True)
-        self._choose_path()
+        self.is_watched_only_ = all(
+            says(callback, "only_watches") or type(callback) is EpochTimer
+            for _, callback in self.callbacks_
+        )
+        is_plain = type(X) is Rows and self.iterator_train in (Batches, Steps)
+        stays_sparse = is_plain and self.is_watched_only_ and is_mostly_zeros(X.X)
+        self._choose_path(written_out_sparse if stays_sparse else written_out)
         try:
             # Those that a callback has put back do not run again.
             n_epochs = self.max_epochs - len(self.monitor.loss_curve_)
@@ -278,10 +297,9 @@ class AutoencoderNet(NeuralNet):
 
     def _prepared(self, X):
         """Return rows as the steps take them, if nobody else sees them."""
-        self.is_watched_only_ = all(
-            says(callback, "only_watches") or type(callback) is EpochTimer
-            for _, callback in self.callbacks_
-        )
+        if self.step_ is not None and self.step_.takes_sparse:
+            self.is_prepared_ = True
+            return SparseRows(X, self.module_.offset).with_norms()
         plain = type(X) in (Rows, SharedRows) and self.iterator_train in (Batches, Steps)
         few = plain and len(X) * X.X.shape[1] <= room_for(X.X, self.device)
         self.is_prepared_ = few and self.is_watched_only_ and self.step_ is not None

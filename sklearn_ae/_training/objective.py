@@ -5,6 +5,7 @@ import inspect
 import torch
 from torch import nn
 
+from ..losses import SquaredError
 from .module import AutoencoderModule
 from .trial import check_values
 from .written_out.codes import written_penalty
@@ -78,6 +79,12 @@ class Objective(nn.Module):
         penalty = self.penalty(module, x, output, **handed)
         check_values("penalty", self.penalty, penalty, x)
         return values + penalty / self.penalty_unit, output
+
+    @property
+    def is_error_alone(self):
+        """Whether its values are squared errors in its unit, and nothing else."""
+        is_own = type(self) is Objective and type(self.loss) is SquaredError
+        return is_own and self.penalty is None and self.corruption is None
 
     def deviations(self, module, output, x):
         """Return how far each row is from its reconstruction, and from the mean: squared.

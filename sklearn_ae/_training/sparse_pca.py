@@ -19,23 +19,22 @@ class Centred:
 
     def __init__(self, X, mean, weight):
         self.roots = np.ones(len(X)) if weight is None else np.sqrt(weight.astype(np.float64))
-        self.matrix = X.matrix.astype(np.float64)
-        self.matrix.data *= np.repeat(self.roots, np.diff(self.matrix.indptr))
+        self.matrix = X.matrix.astype(np.float64, copy=False)
         self.mean = mean
 
     def product(self, Q):
         """Return the product with a matrix of shape (n_features, n)."""
-        return self.matrix @ Q - np.outer(self.roots, self.mean @ Q)
+        return self.roots[:, None] * (self.matrix @ Q - self.mean @ Q)
 
     def product_from_left(self, Q):
         """Return the product of a matrix of shape (n, n_samples) with this one."""
-        return (self.matrix.T @ Q.T).T - np.outer(Q @ self.roots, self.mean)
+        return (self.matrix.T @ (Q * self.roots).T).T - np.outer(Q @ self.roots, self.mean)
 
     def gram(self):
         """Return the products of its rows, shape (n_samples, n_samples)."""
-        along = np.outer(self.matrix @ self.mean, self.roots)
-        squares = np.outer(self.roots, self.roots) * (self.mean @ self.mean)
-        return (self.matrix @ self.matrix.T).toarray() - along - along.T + squares
+        along = (self.matrix @ self.mean)[:, None]
+        centred = (self.matrix @ self.matrix.T).toarray() - along - along.T + self.mean @ self.mean
+        return np.outer(self.roots, self.roots) * centred
 
 
 def sparse_moments(X, weight=None):

@@ -130,7 +130,7 @@ class Stepper:
         average, views = flat.like(self.weights_)
         torch._foreach_copy_(views, self.average_)
         self.average_ = views
-        self.decaying_ = [flat.first] if len(flat.first) else []
+        self.decaying_ = flat.decaying
         self.lagging_, self.leading_ = [average], [flat.values]
 
     def take(self, net, batch):

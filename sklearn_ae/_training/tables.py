@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import gen_batches
 
 ROWS_AT_A_TIME = 4096  # when data passes through a fitted module
 WIDE = 2000  # columns; rows that are wider come in smaller numbers
@@ -142,14 +143,22 @@ class SparseTable(Table):
         ----------
         weight : ndarray of shape (n_samples,) or None, default=None
         """
-        weight = np.ones(len(self)) if weight is None else weight
-        return self.matrix.T @ weight.astype(np.float64)
+        weight = np.ones(len(self)) if weight is None else weight.astype(np.float64)
+        return sum(self.matrix[some].T @ weight[some] for some in self._parts())
 
     def squared_norms(self):
         """Return the squared norm of each row, in float64."""
-        squares = self.matrix.astype(np.float64)
-        np.square(squares.data, out=squares.data)
-        return squares @ np.ones(self.shape[1])
+        ones, norms = np.ones(self.shape[1]), np.empty(len(self))
+        for some in self._parts():
+            squares = self.matrix[some].astype(np.float64)
+            np.square(squares.data, out=squares.data)
+            norms[some] = squares @ ones
+        return norms
+
+    def _parts(self):
+        """Return slices of rows of so few values that copies of them in float64 hardly count."""
+        n_rows = VALUES_AT_A_TIME * len(self) // max(self.matrix.nnz, 1)
+        return gen_batches(len(self), max(n_rows, 1))
 
     def mapped(self, function):
         """Return a sparse table of what a function makes of dense rows.

@@ -3,7 +3,7 @@
 `coders` has the mathematics of a coder, `losses`, `codes` and `contraction` that of what is
 minimised, `closed_form` puts them together, `leaves` leaves to autograd what is not known there,
 `parameters` has the optimizers, `recorded` replays steps on a GPU, and `step` says when all this
-can be.
+can be. `sparse_step` does without dense rows, and says when that can be.
 
 What is around the coders says itself how it is written out, in the body of its class. A subclass
 says nothing until it says it again: it may do something else (`says`).
@@ -30,6 +30,14 @@ from .codes import Written
 from .parameters import decaying_parameters
 from .recorded import recorded_where_possible
 from .says import says
+from .sparse_step import written_out_sparse
 from .step import written_out
 
-__all__ = ["Written", "decaying_parameters", "recorded_where_possible", "says", "written_out"]
+__all__ = [
+    "Written",
+    "decaying_parameters",
+    "recorded_where_possible",
+    "says",
+    "written_out",
+    "written_out_sparse",
+]

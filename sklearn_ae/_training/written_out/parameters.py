@@ -19,6 +19,8 @@ class Flat:
     values, gradients : Tensor of shape (n_values,)
     first : Tensor of shape (n_first_values,)
         The values of those that come first.
+    decaying : list of Tensor
+        The same, unless there are none: what weight decay makes smaller.
     """
 
     def __init__(self, module, first=()):
@@ -28,6 +30,11 @@ class Flat:
         self.values = self.parameters[0].detach().new_empty(sum(n_values))
         self.gradients = torch.zeros_like(self.values)
         self.first = self.values[: sum(n_values[: len(first)])]
+        self.decaying = [self.first] if len(self.first) else []
+        self.bind()
+
+    def bind(self):
+        """Make the parameters views of the tensors, with the values that they have."""
         views = zip(self.views(self.values), self.views(self.gradients), strict=True)
         for parameter, (value, gradient) in zip(self.parameters, views, strict=True):
             value.copy_(parameter.detach())
@@ -43,8 +50,7 @@ class Flat:
         ----------
         flat : Tensor of shape (n_values,)
         """
-        parts = flat.split([parameter.numel() for parameter in self.parameters])
-        return [_shaped(part, p.shape) for part, p in zip(parts, self.parameters, strict=True)]
+        return split(flat, self.parameters)
 
     def like(self, tensors):
         """Return a tensor like the values, and its views in the place of those of the parameters.
@@ -82,6 +88,18 @@ class Flat:
         for parameter in self.parameters:
             parameter.data = parameter.detach().clone(memory_format=torch.contiguous_format)
             parameter.grad = None
+
+
+def split(flat, parameters):
+    """Return the parts of a tensor that some parameters are, one after another, in their shapes.
+
+    Parameters
+    ----------
+    flat : Tensor of shape (n_values,)
+    parameters : list of nn.Parameter
+    """
+    parts = flat.split([parameter.numel() for parameter in parameters])
+    return [_shaped(part, p.shape) for part, p in zip(parts, parameters, strict=True)]
 
 
 def _shaped(part, shape):

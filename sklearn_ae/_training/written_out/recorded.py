@@ -41,6 +41,8 @@ class RecordedStep:
     record : callable, default=cuda_graph
     """
 
+    takes_sparse = False
+
     def __init__(self, step, record=cuda_graph):
         self.step, self.record = step, record
         self.flat = step.flat

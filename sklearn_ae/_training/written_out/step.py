@@ -55,7 +55,11 @@ class Step:
         Sets the gradients, and returns the value for a batch.
     repeats : bool
         Whether it does the same to each batch, so that it can be recorded.
+    takes_sparse : bool
+        Whether its batches are sparse rows.
     """
+
+    takes_sparse = False
 
     def __init__(self, module, objective, optimizer):
         self.flat = Flat(module, decaying_parameters(module))
