@@ -222,7 +222,8 @@ class BaseAutoencoder(
         n, width = self._n_features_out, codes.shape[1]
         if width > n or not getattr(self.module_.decoder, "takes_prefixes", False):
             check_codes(self, width, n)
-        return like_input(self, self._apply(self.module_.decode, codes, self.n_features_in_), X)
+        rows = in_batches(self.module_.decode, codes, self.module_, self.n_features_in_)
+        return like_input(self, rows, X)
 
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Encode and decode the rows of X: what of them the code retains.
@@ -391,10 +392,6 @@ class BaseAutoencoder(
 
     def _draw_seed(self):
         return int(here().same(check_random_state(self.random_state).randint(2**31 - 1)))
-
-    def _apply(self, function, array, *shape):
-        """Return what a function of tensors makes of the rows of an array, batch by batch."""
-        return in_batches(function, array, self.module_, *shape)
 
     @property
     def _repr_html_(self):

@@ -441,7 +441,6 @@ class AutoencoderOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimat
             return NormalRows(autoencoder, self.trim).learn(X, random_state)
 
     def _score(self, X):
-        """Return minus the outlyingness of rows."""
         return -self._normal.outlyingness(X, self.measure)
 
     def _threshold(self, X):

@@ -292,7 +292,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         if not self._has_distribution:
             return -squared_errors(self.module_, X)
         self._trained.recipe.check_loss(X)  # outside of it the density is none
-        return self._apply(self._bound(), X)
+        return in_batches(self._bound(), X, self.module_)
 
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> np.ndarray:
         """Draw new rows: decode codes from the standard normal distribution.
