@@ -1,7 +1,7 @@
 # Every target first makes its own environment; only Python and make are needed.
 PYTHON ?= python3
 # One thread per test process: on small nets that is faster than two, and results do not depend on the machine.
-PYTEST = OMP_NUM_THREADS=1 $(@:test%=.venv%)/bin/python -m pytest -q -n 2 --dist loadgroup
+PYTEST = OMP_NUM_THREADS=1 $(@:test%=.venv%)/bin/python -m pytest -q -n 2 --dist loadfile
 export MPLBACKEND = Agg
 
 .PHONY: demo pictures docs test test-oldest lint bench clean

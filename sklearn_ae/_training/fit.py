@@ -18,7 +18,7 @@ from .step import WARM_UP, Stepper
 from .streaming import representative, split_stream
 from .survival import survival_of
 from .tables import range_of
-from .trial import try_parts
+from .trial import told_of_parts, try_corruption
 from .world import here
 
 MAX_HELD_OUT = 5000  # rows; more judge no better, and are missing in training
@@ -204,16 +204,19 @@ def run(net, rows, recipe):
         with single_precision(net.module):
             net.criterion_.to(net.module.offset.dtype)  # a penalty may have buffers
             with here().agreeing():
-                try_parts(net, rows)
-            with survival_of(net, rows, recipe):
+                try_corruption(net, rows)
+            with survival_of(net, rows, recipe), told_of_parts(net, rows):
                 net.partial_fit(rows)
-    except Diverged:
+    except Diverged as error:
         low, high = range_of(rows.X)
-        raise Diverged(
+        diverged = Diverged(
             f"The loss diverged, although learning_rate_init={recipe.learning_rate_init} was "
             f"halved {MAX_RESTARTS} times. Use a smaller learning_rate_init, or rescale X, "
             f"whose values lie in [{low:.3g}, {high:.3g}]."
-        ) from None
+        )
+        for note in getattr(error, "__notes__", ()):
+            diverged.add_note(note)
+        raise diverged from None
     finally:
         net.monitor.held_out = net.monitor.start = None
         net.module.eval()

@@ -9,6 +9,8 @@ from .sparse_passes import passes_over
 from .tables import VALUES_AT_A_TIME, Table, pieces_of
 from .world import here
 
+LARGE = 1e12  # units of float32 data, from which on sums of many squares may overflow
+
 
 def explained_variance(module, X, multioutput="variance_weighted"):
     """Return R² of what a module makes of the rows of an array.
@@ -27,6 +29,8 @@ def explained_variance(module, X, multioutput="variance_weighted"):
     if X.shape[0] * X.shape[1] <= VALUES_AT_A_TIME:
         X = X[:]
     if not isinstance(X, Table):
+        if X.dtype == np.float32 and module.scale > LARGE:
+            X = X.astype(np.float64)
         return r2_score(X, reconstructions(module, X), multioutput=multioutput)
     passes = passes_over(X, module)
     if passes is not None and multioutput == "variance_weighted":

@@ -10,7 +10,7 @@ from .sparse_pca import Centred, leading_axes, sparse_moments
 from .tables import SparseTable, Table, is_constant, rows_at_a_time
 from .world import here
 
-SUMMED = 1e6  # squares of the deviation of a column, of which a sum should be finite
+SUMMED = 1e4  # squares of the deviation of a column, of which a sum should be finite
 DOUBTFUL = 1e-6  # deviations, relative to the mean: smaller ones may be rounding
 OVERSAMPLED, POWER_ITER = 10, 7  # of a block power iteration, as scikit-learn has them
 MAX_DENSE = 2000  # a symmetric matrix of this width takes 32 MB and about a second to decompose

@@ -1,7 +1,8 @@
-"""A trial of the parts that a user has written: each is called once before training, on a few rows.
+"""A trial of the parts that a user has written, on a few rows: where training with them has failed.
 
 What is wrong with a part is said by its name, with how it is called and what it should return,
-instead of by whatever would have met its result first.
+instead of by whatever met its result first. Only a corruption is tried before training, since one
+that changes the data goes unnoticed.
 """
 
 import inspect
@@ -12,7 +13,9 @@ import torch
 from sklearn.utils._param_validation import InvalidParameterError
 from torch import nn
 
+from .monitor import Diverged
 from .random import seeded_construction, unchanged_generators
+from .world import here
 
 N_ROWS = 8
 PARTS = ("corruption", "loss", "penalty")
@@ -37,7 +40,52 @@ CALLS = {
 }
 
 
-def try_parts(net, rows):
+def try_corruption(net, rows):
+    """Call the corruption that a user has written once, and look at what it does.
+
+    As `try_parts` otherwise.
+    """
+    try_parts(net, rows, ("corruption",))
+
+
+@contextmanager
+def told_of_parts(net, rows):
+    """Tell an error in the block, which trains a net, of what a part of the user does wrong.
+
+    Parameters
+    ----------
+    net : AutoencoderNet
+        Initialised.
+    rows : Rows
+        Trained on.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a part takes other arguments, or returns something that training cannot use. If the loss
+        has diverged, that error gets a note instead.
+    """
+    if here().size > 1 or all(part is None for part in own_parts(net.criterion_).values()):
+        yield  # other processes would wait for what a trial asks
+        return
+    start = {name: value.clone() for name, value in net.module_.state_dict().items()}
+    try:
+        yield
+    except Exception as error:
+        net.module_.load_state_dict(start)  # what has diverged is NaN, whatever is done to it
+        try:
+            try_parts(net, rows)
+        except InvalidParameterError as wrong:
+            if not isinstance(error, Diverged):
+                raise wrong from error
+            error.add_note(str(wrong))
+        except Exception as again:
+            for note in getattr(again, "__notes__", ()):
+                error.add_note(note)
+        raise
+
+
+def try_parts(net, rows, names=PARTS):
     """Call what a user has written of loss, penalty and corruption once, and look at what it does.
 
     Nothing is drawn from the generators that the training draws from.
@@ -45,9 +93,11 @@ def try_parts(net, rows):
     Parameters
     ----------
     net : AutoencoderNet
-        Initialised, and at its start.
+        Initialised.
     rows : Rows
-        To be trained on, from the first of which the parts are tried.
+        From the first of which the parts are tried.
+    names : tuple of str, default=("corruption", "loss", "penalty")
+        Which parts.
 
     Raises
     ------
@@ -55,7 +105,7 @@ def try_parts(net, rows):
         If a part takes other arguments, or returns something that training cannot use.
     """
     objective = net.criterion_
-    own = {name: users_own(name, getattr(objective, name)) for name in PARTS}
+    own = dict.fromkeys(PARTS) | own_parts(objective, names)
     if all(part is None for part in own.values()):
         return
     x, weight, *guide = rows.to_start_from().take(slice(0, N_ROWS))
@@ -69,10 +119,17 @@ def try_parts(net, rows):
     objective.train(was_training)
 
 
+def own_parts(objective, names=PARTS):
+    """Return the parts of an objective that a user has written, None for others, by name."""
+    return {name: users_own(name, getattr(objective, name)) for name in names}
+
+
 def _try_on(module, objective, own, x, weight, guide):
     generator = torch.Generator(x.device).manual_seed(objective.seed)
     if own["corruption"] is not None:
         _try_corruption(own["corruption"], x, generator)
+    if own["loss"] is None and own["penalty"] is None:
+        return
     seen = x if objective.corruption is None else objective.corruption(x, generator)
     output = objective._output(module, seen, generator)
     if own["loss"] is not None:

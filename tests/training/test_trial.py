@@ -1,4 +1,5 @@
 import random
+import re
 import traceback
 
 import numpy as np
@@ -18,7 +19,7 @@ from sklearn_ae import (
 )
 from sklearn_ae._estimators.imputer.gaps import ObservedLoss
 from sklearn_ae._training import fit as engine
-from sklearn_ae._training.trial import users_own
+from sklearn_ae._training.trial import try_parts, users_own
 from sklearn_ae.architectures import MLP, TopK
 from sklearn_ae.corruptions import GaussianNoise
 from sklearn_ae.losses import SquaredError
@@ -59,12 +60,6 @@ WRONG = {
         "float": (lambda module, x, output: 0.0, "returned 0.0, of type float, which is no"),
         "None": (lambda module, x, output: None, "returned None, which is no tensor"),
         "numpy": (lambda module, x, output: np.zeros(len(x)), "of type ndarray, which is no"),
-        "NaN": (lambda *parts: torch.tensor(torch.nan), "returned NaN or infinity"),
-        "infinity": (lambda *parts: torch.tensor(torch.inf), "returned NaN or infinity"),
-        "root": (
-            lambda module, x, output: (0 * output.code).sum(1).sqrt(),
-            "has a gradient of NaN",
-        ),
     },
     "loss": {
         "of one": (lambda reconstruction: reconstruction, "takes other arguments"),
@@ -74,9 +69,7 @@ WRONG = {
             lambda reconstruction, x: squares(reconstruction.detach(), x).numpy(),
             "of type ndarray, which is no tensor",
         ),
-        "NaN": (lambda *pair: squares(*pair) * torch.nan, "returned NaN or infinity"),
         "detached": (lambda *pair: squares(*pair).detach(), "values without a gradient"),
-        "root": (lambda a, b: (0 * squares(a, b)).sqrt(), "has a gradient of NaN"),
     },
     "corruption": {
         "of one": (lambda x: x, "takes other arguments"),
@@ -103,6 +96,17 @@ WRONG = {
         ),
     },
 }
+NOT_FINITE = {
+    "NaN penalty": ("penalty", lambda *parts: torch.tensor(torch.nan), "returned NaN or infinity"),
+    "infinite": ("penalty", lambda *parts: torch.tensor(torch.inf), "returned NaN or infinity"),
+    "root of the code": (
+        "penalty",
+        lambda module, x, output: (0 * output.code).sum(1).sqrt(),
+        "has a gradient of NaN",
+    ),
+    "NaN loss": ("loss", lambda *pair: squares(*pair) * torch.nan, "returned NaN or infinity"),
+    "root": ("loss", lambda a, b: (0 * squares(a, b)).sqrt(), "has a gradient of NaN"),
+}
 CASES = [(name, case) for name, cases in WRONG.items() for case in cases]
 
 
@@ -114,6 +118,15 @@ def test_part_that_training_cannot_use_is_named_with_how_it_is_called(name, case
         estimator.fit(X)
     assert not hasattr(estimator, "module_")
     np.testing.assert_array_equal(X, before)
+
+
+@pytest.mark.parametrize("case", NOT_FINITE)
+def test_part_that_is_not_finite_is_told_of_where_the_loss_diverges(case):
+    name, part, what = NOT_FINITE[case]
+    with pytest.raises(RuntimeError, match="The loss diverged") as caught:
+        quick(max_iter=10, **{name: part}).fit(X)
+    (note,) = caught.value.__notes__
+    assert re.match(rf"{name}=[\s\S]* {what}[\s\S]*{CALLED[name]}", note)
 
 
 KINDS = {
@@ -204,7 +217,7 @@ PARTS = {"loss": SquaredError(), "corruption": GaussianNoise(), "penalty": L2()}
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_own_part_is_called_once_before_training_on_few_rows_and_draws_nothing(name, monkeypatch):
+def test_own_part_that_works_is_called_by_training_alone_but_a_corruption(name, monkeypatch):
     def fit(part):
         random.seed(3)
         torch.manual_seed(3)
@@ -214,12 +227,12 @@ def test_own_part_is_called_once_before_training_on_few_rows_and_draws_nothing(n
 
     rows, untried = [], []
     codes, *drawn = fit(recorded(PARTS[name], rows))
-    assert rows[0] == 8
-    monkeypatch.setattr("sklearn_ae._training.fit.try_parts", lambda net, rows: None)
+    assert (rows[0] == 8) == (name == "corruption")
+    monkeypatch.setattr("sklearn_ae._training.fit.try_corruption", lambda net, rows: None)
     same, *drawn_untried = fit(recorded(PARTS[name], untried))
     np.testing.assert_array_equal(codes, same)
     assert min(untried) > 8
-    assert len(rows) >= len(untried) + 1
+    assert len(rows) == len(untried) + (name == "corruption")
     assert drawn == drawn_untried
 
 
@@ -240,13 +253,13 @@ def test_trial_leaves_batch_norm_as_it_was():
 
     seen = []
 
-    def spy(net, rows, try_parts=engine.try_parts):
+    def spy(net, rows):
         before = {name: value.clone() for name, value in net.module_.state_dict().items()}
         try_parts(net, rows)
         seen.extend(torch.equal(value, before[k]) for k, value in net.module_.state_dict().items())
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "try_parts", spy)
+        patch.setattr(engine, "try_corruption", spy)
         quick(architecture=Built(build), penalty=recorded(L2(), [])).fit(X)
     assert seen
     assert all(seen)

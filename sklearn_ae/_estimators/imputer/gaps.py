@@ -73,8 +73,8 @@ class HideEntries:
     Half of the rows lose what another row that has gaps has lost, if there is one; the other half
     a share of their entries that is drawn anew for each, between 5 and 85 %.
 
-    Gaps on top of gaps may leave less than any row of the data has. At random, entries come back
-    until there are half as many as the row has, or as the other row has if these are fewer.
+    Gaps on top of gaps may leave less than any row of the data has. Entries come back at random, so
+    that about half as many are left as the row has, or as the other row has if these are fewer.
 
     Parameters
     ----------
@@ -94,25 +94,29 @@ class HideEntries:
         share = torch.empty_like(x[:, :1]).uniform_(0.05, 0.85, generator=generator)
         drawn = torch.empty_like(x).uniform_(generator=generator)
         hidden, gaps = drawn < share, x.isnan()
-        lenders = gaps.any(dim=1).nonzero()[:, 0]
-        if len(lenders):
-            at = torch.randint(len(lenders), (n_rows,), generator=generator, device=x.device)
-            other = gaps[lenders[at]]
-            borrowing = torch.empty_like(share).uniform_(generator=generator) < self.borrowed
-            hidden = torch.where(borrowing, other & ~self._put_back(gaps, other, drawn), hidden)
+        nth_lender = gaps.any(dim=1).cumsum(0)
+        n_lenders = nth_lender[-1:]  # never looked at here, which would wait for a GPU
+        which = torch.empty_like(share).uniform_(generator=generator)[:, 0] * n_lenders
+        at = torch.searchsorted(nth_lender, which.long() + 1).clamp_max(n_rows - 1)
+        borrowing = torch.empty_like(share).uniform_(generator=generator) < self.borrowed
+        borrowing = borrowing & (n_lenders > 0)
+        hidden = torch.where(borrowing, self._lent(gaps, gaps[at], drawn), hidden)
         seen = x if self.first is None else self.first(x, generator)
         return seen.masked_fill(hidden | gaps, torch.nan)
 
-    def _put_back(self, gaps, other, drawn):
-        """Return which entries of rows are not hidden after all, so that enough are left."""
-        n_seen = torch.minimum((~gaps).sum(dim=1), (~other).sum(dim=1))
-        n_back = (n_seen + 1) // 2 - (~(gaps | other)).sum(dim=1)
-        back = torch.zeros_like(gaps)
-        rows = (n_back > 0).nonzero()[:, 0]
-        if len(rows):
-            order = drawn[rows].masked_fill(gaps[rows] | ~other[rows], torch.inf).argsort(dim=1)
-            back[rows] = order.argsort(dim=1) < n_back[rows, None]
-        return back
+    def _lent(self, gaps, other, drawn):
+        """Return what rows lose for what others have lost, so that enough is left."""
+
+        def count(entries):
+            return entries.sum(dim=1, keepdim=True)
+
+        n_seen = torch.minimum(count(~gaps), count(~other))
+        n_back = (n_seen + 1) // 2 - count(~(gaps | other))
+        losses = other & ~gaps
+        drawn = drawn.masked_fill(~losses, torch.inf)
+        back = drawn < n_back / count(losses).clamp_min(1)
+        first = drawn == drawn.amin(dim=1, keepdim=True)  # comes back in any case
+        return other & ~back & ~(first & (n_back > 0))
 
 
 class ObservedLoss:

@@ -241,6 +241,8 @@ def smallest_of_the_best(errors):
     ----------
     errors : ndarray of shape (n_shares, n_rows)
     """
+    if errors.shape[1] == 0:
+        return 0
     apart = errors - errors[errors.sum(axis=1).argmin()]
     tolerances = HARDLY * apart.std(axis=1) * sqrt(apart.shape[1])
     return int(np.argmax(apart.sum(axis=1) <= tolerances))
