@@ -5,7 +5,7 @@ from scipy import sparse
 from sklearn.utils import get_tags
 
 from ._error_hints import checked_data
-from ._training.blocks import BlockTable, forget_pages, mapped_file
+from ._training.blocks import BlockTable, forget_pages, in_chunks, mapped_file
 from ._training.tables import SparseTable
 
 DTYPES = [np.float64, np.float32]
@@ -71,11 +71,6 @@ def loaded_if_sparse(X):
         return X
     parts = tuple(X[name][:] for name in ("data", "indices", "indptr"))
     return kinds[kind](parts, shape=tuple(attributes["shape"]))
-
-
-def in_chunks(X):
-    """Whether X is an array that says in which chunks it is kept: of h5py, zarr, Dask, xarray."""
-    return all(hasattr(X, name) for name in ("chunks", "dtype", "shape", "__getitem__"))
 
 
 def is_large_file(X):

@@ -3,11 +3,13 @@
 import inspect
 from difflib import get_close_matches
 
+import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import validate_data
 
 from ._not_numbers import has_dates, ways_out
+from ._training.blocks import in_chunks
 from .architectures import TopK
 
 # Values that other libraries call by these names, for parameters of ours.
@@ -159,7 +161,8 @@ def checked_data(estimator, X, **params):
     if has_dates(X):
         raise ValueError(f"X cannot become an array of numbers. {ways_out(X)}")
     try:
-        return validate_data(estimator, X, **params)
+        # numpy is not asked whether an array in chunks shares its memory.
+        return validate_data(estimator, np.asarray(X[:]) if in_chunks(X) else X, **params)
     except (TypeError, ValueError) as error:
         text = _with_way_out(estimator, str(error), X)
         if text is None:

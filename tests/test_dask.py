@@ -193,3 +193,11 @@ def test_whoever_has_no_dask_does_not_import_it():
         "assert 'dask' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_an_imputer_is_fitted_to_the_rows_of_a_dask_array():
+    gaps = np.where(np.random.default_rng(0).random(X.shape) < 0.1, np.nan, X)
+    imputer = AutoencoderImputer(max_steps=20, random_state=0)
+    expected = imputer.fit(gaps).transform(gaps)
+    filled = imputer.fit(da.from_array(gaps, chunks=(120, 2))).transform(gaps)
+    np.testing.assert_array_equal(filled, expected)

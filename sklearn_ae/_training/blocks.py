@@ -222,6 +222,16 @@ def ahead(function, arguments):
             yield pending.result()
 
 
+def in_chunks(X):
+    """Whether X is an array that says in which chunks it is kept: of h5py, zarr, Dask, xarray.
+
+    Parameters
+    ----------
+    X : object
+    """
+    return all(hasattr(X, name) for name in ("chunks", "dtype", "shape", "__getitem__"))
+
+
 def mapped_file(array):
     """Return the file that an array is a view of, if it is memory-mapped and shared, or None.
 
