@@ -3,9 +3,10 @@
 import math
 
 import torch
-from scipy.special import stdtr
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
+
+from .chance import chance
 
 TYPICAL_EPOCHS = 12  # of a training whose learning rate falls when held-out rows say so
 MAX_RESTARTS = 5  # times the learning rate is halved before a diverging fit gives up
@@ -163,11 +164,7 @@ class Monitor(Callback):
 
         A paired, one-sided t test over the held-out rows.
         """
-        decrease = (self.start_values_ - self.best_values_).double()
-        if len(decrease) < 2 or decrease.std() == 0:
-            return 1.0
-        error = decrease.std().item() / math.sqrt(len(decrease))
-        return stdtr(len(decrease) - 1, -decrease.mean().item() / error)
+        return chance((self.start_values_ - self.best_values_).double().cpu().numpy())
 
     def _restart(self, net):
         """Go back to the best weights and halve the learning rate."""

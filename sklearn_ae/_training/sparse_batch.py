@@ -18,9 +18,7 @@ from .device import MAX_PREPARED
 from .loader import Rows, as_tensor
 from .tables import WIDE, SparseTable
 
-MOST_FILLED = (
-    0.15  # share of values; of more a dense product, which computes faster, takes less time
-)
+MOST_FILLED = 0.15  # share of values: of more, products of dense rows take less time
 VALUES_AT_A_TIME = 2**20  # that are stored, of rows that pass through a fitted module
 BLOCK = 1024  # columns: what products gather in a block of so many stays in a core's own cache
 FEWEST = 16  # values of a row in a block; of less there is more to be added up than is won

@@ -10,6 +10,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
 from .._training.loader import Steps
+from .._training.start import has_linear_paths
 from .._typing import ArrayLike
 from ._figure import kept_in_place, legend_above, panels, pyplot
 from ._fitted import as_table, last_step, name_of
@@ -293,8 +294,7 @@ def loss_at_pca(estimator):
     asked = getattr(estimator, "init", None) in ("auto", "pca") and not estimator.warm_start
     if not (asked and has_plain_loss(estimator)):
         return None
-    coders = estimator.module_.encoder, estimator.module_.decoder
-    if not all(getattr(coder, "has_linear_path", False) for coder in coders):
+    if not has_linear_paths(estimator.module_):
         return None  # "auto" was "random"
     monitor = getattr(getattr(estimator, "net_", None), "monitor", None)
     values = getattr(monitor, "start_values_", None)

@@ -511,7 +511,7 @@ def intrinsic_dimension(X: ArrayLike, method: str = "two_nn", *, n_neighbors: in
     if method not in ("two_nn", "mle"):
         raise ValueError(f"method={method!r} is unknown; choose 'two_nn' or 'mle'.")
     X = check_array(X, dtype=np.float64, input_name="X", ensure_min_features=2)
-    X = _of_ordinary_size(X)
+    X = of_ordinary_size(X)
     X = np.unique(X, axis=0)  # equal rows are at distance zero, which no dimension explains
     if method == "mle":
         _check_neighbors(n_neighbors, len(X), below=len(X), at_least=2, kind="different ")
@@ -630,11 +630,16 @@ def _check_pair(X, Z, metric="euclidean", name="X"):
             f"{name} has {len(X)} rows, but Z has {len(Z)}. "
             f"Pass the embedding of the rows of {name}, in the same order."
         )
-    return _of_ordinary_size(X) if metric == "euclidean" else X, _of_ordinary_size(Z)
+    return of_ordinary_size(X) if metric == "euclidean" else X, of_ordinary_size(Z)
 
 
-def _of_ordinary_size(table):
-    """Return a table whose squares are in range: divided by a power of 2, so nothing is rounded."""
+def of_ordinary_size(table):
+    """Return a table whose squares are in range: divided by a power of 2, so nothing is rounded.
+
+    Parameters
+    ----------
+    table : ndarray of shape (n_samples, n_features)
+    """
     exponent = np.frexp(np.abs(table).max())[1]
     return table if abs(exponent) < 300 else np.ldexp(table, -exponent)
 

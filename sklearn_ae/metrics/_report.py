@@ -15,6 +15,7 @@ from ._maps import (
     continuity,
     geodesic_correlation,
     neighborhood_preservation,
+    of_ordinary_size,
     residual_variance,
 )
 
@@ -190,8 +191,15 @@ def _embedded(embedding, X, table):
     r2 = np.nan
     if hasattr(estimator, "inverse_transform"):
         back = check_array(estimator.inverse_transform(Z), dtype=np.float64)
-        r2 = r2_score(table, back, multioutput="variance_weighted")
+        unit = np.abs(table).max() or 1.0  # squares of huge numbers overflow
+        r2 = r2_score(table / unit, back / unit, multioutput="variance_weighted")
     return check_array(Z, dtype=np.float64), r2, seconds
+
+
+def _for_trustworthiness(X, Z, metric):
+    """Return both tables where scikit-learn's formula of Euclidean distances rounds least."""
+    X, Z = of_ordinary_size(X) if metric == "euclidean" else X, of_ordinary_size(Z)
+    return X - X.mean(axis=0) if metric == "euclidean" else X, Z
 
 
 def _scores(X, Z, near, far):
@@ -200,10 +208,8 @@ def _scores(X, Z, near, far):
     from sklearn.manifold import trustworthiness
 
     in_one_place = not np.ptp(Z, axis=0).any()
-    # Its formula for Euclidean distances rounds, far from zero.
-    centred = X - X.mean(axis=0) if near["metric"] == "euclidean" else X
     return [
-        float(trustworthiness(centred, Z, **near)),
+        float(trustworthiness(*_for_trustworthiness(X, Z, near["metric"]), **near)),
         continuity(X, Z, **near),
         neighborhood_preservation(X, Z, **near),
         np.nan if in_one_place else geodesic_correlation(X, Z, **far),

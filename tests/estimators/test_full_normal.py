@@ -9,6 +9,7 @@ from sklearn_ae._estimators.imputer.full_normal import (
     fit_full_normal,
     moments_of_pairs,
 )
+from sklearn_ae._estimators.imputer.graph import FullGraph
 from sklearn_ae._estimators.imputer.low_rank import LowRankNormal, fit_low_rank_normal
 
 MANY = FEW_FEATURES + 6
@@ -31,6 +32,18 @@ def with_gaps(X, share=0.3):
 
 def filled_by(model, X):
     return model(torch.from_numpy(X)).numpy()
+
+
+@pytest.mark.parametrize("n_features", [2, 5, MANY])
+@pytest.mark.parametrize("ridge", [1.0, 0.003, 1e-4])
+def test_graph_for_other_runtimes_fills_gaps_with_the_same_means(n_features, ridge):
+    covariance = covariance_of(n_features) + 2 * np.ones((n_features, n_features))
+    covariance += (ridge - 0.1) * np.eye(n_features)
+    model, X = FullNormal(np.ones(n_features), covariance), with_gaps(normal_data(20, n_features))
+    x = torch.from_numpy(X)
+    graph = FullGraph(model)
+    np.testing.assert_allclose(graph(x, x.isnan()), model(x), rtol=1e-7, atol=1e-7)
+    assert graph.n_steps < 30  # however many columns there are
 
 
 @pytest.mark.parametrize("n_features", [5, MANY])

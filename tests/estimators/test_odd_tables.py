@@ -4,6 +4,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import skops.io
 from sklearn.exceptions import NotFittedError
@@ -178,7 +179,6 @@ ARROW = {
 
 @pytest.mark.parametrize("name", ARROW)
 def test_columns_of_arrow_come_back(name):
-    pa = pytest.importorskip("pyarrow")
     kind, values = ARROW[name]
     special = {
         "string": pa.string(),

@@ -231,6 +231,16 @@ def test_gaps_of_a_column_by_itself_are_filled_by_the_graph():
     assert_close(exported, filled)
 
 
+def test_imputer_with_a_linear_model_of_any_covariance_is_exported():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(1000, 30)) @ (np.tri(30) + rng.normal(size=(30, 30))) / 5
+    gaps = np.where(rng.random(rows.shape) < 0.1, np.nan, rows).astype(np.float32)
+    imputer = AutoencoderImputer(max_steps=20, random_state=0).fit(gaps)
+    assert imputer.rank_ == 30
+    (filled,) = run(to_onnx(imputer), gaps[:50])
+    assert_close(filled, imputer.transform(gaps[:50]))
+
+
 def test_operation_that_onnx_lacks_is_an_error_that_says_so():
     with pytest.raises(ValueError, match="'score_samples' of this estimator cannot be exported"):
         to_onnx(fitted("poisson"), method="score_samples")

@@ -5,6 +5,7 @@ import torch
 from sklearn.utils import gen_batches
 from torch import nn
 
+from ..._training.device import threads_for
 from .low_rank import observed_moments
 
 FEW_FEATURES = 64  # up to so many, the systems of many rows are solved at a time
@@ -119,6 +120,7 @@ class FullNormal(nn.Module):
         return cls(*arrays)
 
 
+@threads_for(0)  # its matrices are small
 def fit_full_normal(X, prior, max_iter=3, start=None):
     """Return a normal distribution that rows with gaps may have come from.
 

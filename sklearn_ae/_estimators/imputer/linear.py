@@ -1,12 +1,13 @@
 """Which linear model fills hidden entries best: one of how many factors, or of any covariance."""
 
-from math import ceil, sqrt
+from math import ceil
 
 import numpy as np
 import torch
-from scipy.special import stdtr
 from sklearn.utils import gen_batches
 
+from ..._training.chance import chance
+from ..._training.device import threads_for
 from ..._training.loader import as_tensor, rows_of
 from ..._training.tables import ROWS_AT_A_TIME
 from .full_normal import FullNormal, fit_full_normal
@@ -58,7 +59,7 @@ def fit_linear(rows, held_out, seed, few_factors=False):
     n_learned = min((len(learned) for learned, _ in pairs), default=0)
     if not few_factors and 1 < own.shape[1] < min(n_learned, MOST_FEATURES + 1):
         mixed, mixed_errors = _best_share(pairs, hidden, models)
-        if chance(errors - mixed_errors) < COVARIANCE_GAIN:
+        if chance(errors - mixed_errors, FEWEST_ROWS) < COVARIANCE_GAIN:
             start = mixed
     if isinstance(start, FullNormal):
         return start if len(pairs) == 1 else refit_linear(own, start)
@@ -96,7 +97,7 @@ def _best_rank(pairs, hidden):
     if not tried:
         return np.zeros(0), 0, []
     best, mean = min(tried, key=lambda one: one[0].sum()), tried[0]
-    return best if chance(mean[0] - best[0]) < FACTORS_GAIN else mean
+    return best if chance(mean[0] - best[0], FEWEST_ROWS) < FACTORS_GAIN else mean
 
 
 def _best_share(pairs, hidden, priors):
@@ -140,17 +141,10 @@ def errors_of_rows(models, hidden):
     return np.concatenate(parts)
 
 
-def chance(gains):
-    """Return how likely chance alone made the mean of gains positive: a one-sided t test."""
-    n = len(gains)
-    if n < FEWEST_ROWS or gains.std() == 0:
-        return 1.0
-    return float(stdtr(n - 1, -gains.mean() / (gains.std(ddof=1) / sqrt(n))))
-
-
 def by_parts(model, X):
     """Return what a linear model makes of the rows of X."""
-    parts = [model(as_tensor(X[rows])).numpy() for rows in gen_batches(len(X), ROWS_AT_A_TIME)]
+    with threads_for(model.rank**3):  # the system of a row
+        parts = [model(as_tensor(X[rows])).numpy() for rows in gen_batches(len(X), ROWS_AT_A_TIME)]
     return np.concatenate(parts) if parts else np.empty_like(X)
 
 

@@ -7,6 +7,8 @@ import torch
 from sklearn.utils import gen_batches
 from torch import nn
 
+from ..._training.device import threads_for
+
 BATCH_SIZE = 1024  # rows whose small matrices are in memory at a time
 MIN_NOISE = 1e-3  # share of the variance that is never explained, for single precision
 
@@ -100,6 +102,7 @@ class LowRankNormal(nn.Module):
         return cls(**state)
 
 
+@threads_for(0)  # its matrices are small
 def fit_low_rank_normal(X, rank, max_iter=40, tol=1e-3, start=None):
     """Return the low-rank normal distribution that rows with gaps have most likely come from.
 

@@ -5,12 +5,13 @@ from math import sqrt
 import numpy as np
 import torch
 
+from ..._training.chance import chance
 from ..._training.module import reconstructions
 from ...losses import loss_of
 from ..variational.evidence import standard_normal_draws
 from .autoencoders import is_variational
 from .draws import in_equal_batches, posterior_of, row_seeds
-from .linear import by_parts, chance, hide
+from .linear import FEWEST_ROWS, by_parts, hide
 
 SHARES = np.linspace(0, 1, 21)  # of the autoencoder, of which the best is taken
 SIGNIFICANCE = 0.05  # of a gain over the linear model, in rows that the share was not chosen by
@@ -217,7 +218,7 @@ class Judgement:
         half = np.arange(n_rows) % 2
         chosen = [smallest_of_the_best(by_row[:, half == part]) for part in (1, 0)]
         gains = by_row[0] - np.where(half == 0, by_row[chosen[0]], by_row[chosen[1]])
-        return float(np.mean(SHARES[chosen])), chance(gains)
+        return float(np.mean(SHARES[chosen])), chance(gains, FEWEST_ROWS)
 
     def error(self, share):
         """Return the mean squared error with a share."""

@@ -4,6 +4,9 @@ import numpy as np
 import torch
 from sklearn.utils import gen_batches
 
+from ..._training.device import threads_for
+from ..imputer.low_rank import observed_moments
+
 BATCH_SIZE = 1024  # rows whose small matrices are in memory at a time
 MIN_NOISE = 1e-3  # share of the variance of a column that is never explained
 TOL = 1e-3  # change of the noise at which the iteration ends
@@ -36,6 +39,7 @@ class Factors:
         """
         return self.posterior(X)[0] @ self.loadings.T * self.scale + self.mean
 
+    @threads_for(0)  # its matrices are small
     def posterior(self, X):
         """Return means and covariances of z given some rows, and the rows, standardised.
 
@@ -113,9 +117,8 @@ def _batches(X):
 
 def _start(X, rank):
     """Return the model of the principal axes of rows whose gaps are filled with means."""
-    observed = ~np.isnan(X)
+    observed, mean = ~np.isnan(X), observed_moments(X)[0]
     n_seen = np.maximum(observed.sum(axis=0), 1)
-    mean = np.where(observed, X, 0).sum(axis=0) / n_seen
     apart = np.where(observed, X - mean, 0)
     scale = np.sqrt(np.square(apart).sum(axis=0) / n_seen)
     scale[scale < 1e-9] = 1.0

@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
-from scipy.special import stdtr
 
+from ..._training.chance import chance
 from .module import in_small_batches
 
 SURE = 0.01  # of a gain over the constant model on held-out rows
@@ -49,8 +49,7 @@ def is_better(losses, others):
         return len(gain) > 0 and gain.mean() > 0
     if len(gain) >= MANY and others.mean() > 0 and gain.mean() > CLEAR * others.mean():
         return True  # a few large values make a test of squared errors blind
-    error = gain.std(ddof=1) / np.sqrt(len(gain))
-    return stdtr(len(gain) - 1, -gain.mean() / error) < SURE
+    return chance(gain) < SURE
 
 
 def _judged(module, X):

@@ -21,7 +21,6 @@ from ..._validation import is_whole
 from ...losses import loss_of
 from ...penalties import GaussianKL, gaussian_kl
 from .evidence import EvidenceLowerBound, VariationalModule, standard_normal_draws
-from .graph import BoundGraph
 from .recipe import VariationalRecipe
 from .surplus import COLLAPSED, tells_noise
 
@@ -378,16 +377,16 @@ class VariationalAutoencoder(BaseAutoencoder):
         few = THROUGH_LINK if through_link else FEW_COMPONENTS
         return self._make_recipe(penalty=GaussianKL(self.beta), few=few, **own)
 
-    def _bound(self):
+    def _bound(self, at_a_time=1):
         """Return the evidence lower bound of each row of a tensor, as a torch module."""
         draws = standard_normal_draws(self._n_features_out, self._trained.seed)
-        return EvidenceLowerBound(self.module_, self._trained.recipe.loss, draws)
+        return EvidenceLowerBound(self.module_, self._trained.recipe.loss, draws, at_a_time)
 
     def __sklearn_ae_graph__(self, method):
         """Return what a method computes as a torch module, or None; for `export.to_onnx`."""
         graph = super().__sklearn_ae_graph__(method)
         if method == "score_samples" and self._has_distribution:
-            return BoundGraph(self._bound())
+            return self._bound(at_a_time=16)
         return graph
 
     def _describe(self, X, weight):

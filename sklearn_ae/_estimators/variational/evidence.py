@@ -91,10 +91,14 @@ class EvidenceLowerBound(nn.Module):
         Says which distribution the decoder has.
     draws : ndarray of shape (n_draws, n_components)
         Points that represent the standard normal distribution.
+    at_a_time : int, default=1
+        Draws that are decoded together, a divisor of their number. As a graph for ONNX, which is
+        unrolled, the bound is the smaller the more there are.
     """
 
-    def __init__(self, module, loss, draws):
+    def __init__(self, module, loss, draws, at_a_time=1):
         super().__init__()
+        self.at_a_time = at_a_time
         self.module = module
         self.loss = loss
         self.register_buffer("draws", torch.from_numpy(draws).to(module.offset))
@@ -104,10 +108,12 @@ class EvidenceLowerBound(nn.Module):
         module = self.module
         mean, log_variance = module.distribution(x)
         spread = (log_variance / 2).exp()
-        likelihood = sum(
-            -minus_log_likelihood(self.loss, module, module.decode(mean + spread * draw), x)
-            for draw in self.draws
-        ) / len(self.draws)
+        n, likelihood = self.at_a_time, 0.0
+        for draws in self.draws.split(n):
+            decoded = module.decode((mean + spread * draws[:, None]).flatten(0, 1))
+            minus = minus_log_likelihood(self.loss, module, decoded, x.repeat(n, 1))
+            likelihood = likelihood - minus.unflatten(0, (n, x.shape[0])).sum(dim=0)
+        likelihood = likelihood / len(self.draws)
         return len(module.offset) * likelihood - gaussian_kl(mean, log_variance).sum(dim=1)
 
 
